@@ -1,0 +1,24 @@
+"""The record: what was asked, whom, and what they said."""
+
+from annotation.models.actors import Actor, ApiToken
+from annotation.models.feedback import Assignment, Feedback, QueueCursor
+from annotation.models.projects import Membership, Project, ProtocolVersion, Scale
+from annotation.models.prompts import Completion, Import, Prompt
+from annotation.models.tasks import Task, TaskCompletion
+
+__all__ = [
+    "Actor",
+    "ApiToken",
+    "Assignment",
+    "Completion",
+    "Feedback",
+    "Import",
+    "Membership",
+    "Project",
+    "Prompt",
+    "ProtocolVersion",
+    "QueueCursor",
+    "Scale",
+    "Task",
+    "TaskCompletion",
+]

@@ -1,0 +1,183 @@
+"""Hone's settings, read from the environment (see docs/operations.md)."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from config.env import env_bool, env_int, env_list, env_str
+from config.services import service_urls
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR = Path(env_str("HONE_VAR", str(BASE_DIR / "var"))).resolve()
+ARTIFACTS = VAR / "artifacts"
+FRONTEND_DIST = BASE_DIR / "frontend" / "dist"
+
+
+def _secret_key() -> str:
+    """Return HONE_SECRET_KEY, or one made once and kept under var/ (mode 600)."""
+    if given := os.environ.get("HONE_SECRET_KEY"):
+        return given
+    kept = VAR / "secret_key"
+    VAR.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return kept.read_text()
+    with os.fdopen(descriptor, "w") as file:
+        key = secrets.token_urlsafe(50)
+        file.write(key)
+    return key
+
+
+def _database(url: str) -> dict[str, Any]:
+    """Return Django's database settings for a postgresql:// URL."""
+    parts = urlsplit(url)
+    query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "postgres",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(query.pop("host", parts.hostname or "")),
+        "PORT": str(query.pop("port", parts.port or "")),
+        "CONN_MAX_AGE": env_int("HONE_DB_CONN_MAX_AGE", 600),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5} | query,
+    }
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env_bool("HONE_DEBUG", False)
+ALLOWED_HOSTS = env_list("HONE_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env_list("HONE_TRUSTED_ORIGINS", [])
+HTTPS = env_bool("HONE_HTTPS", False)
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "annotation",
+    "training",
+    "workers",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.ContentPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "config" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+_urls = service_urls(VAR)
+DATABASES = {"default": _database(_urls.database_url)}
+REDIS_URL = _urls.redis_url
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "hone",
+    }
+}
+# A signed-in annotator costs no session query; logging out still ends the session,
+# because rows in the database remain the truth behind the cache.
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_URL = "/app/login"
+LOGIN_REDIRECT_URL = "/app/"
+SIGN_IN_ATTEMPTS = env_int("HONE_SIGN_IN_ATTEMPTS", 10)
+SIGN_IN_WINDOW_SECONDS = env_int("HONE_SIGN_IN_WINDOW_SECONDS", 300)
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env_str("HONE_TIME_ZONE", "UTC")
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR / "static"
+STATICFILES_DIRS = [("app", FRONTEND_DIST)] if FRONTEND_DIST.is_dir() else []
+WHITENOISE_USE_FINDERS = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 2**20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 2**20
+FILE_UPLOAD_TEMP_DIR = None
+
+# Celery: rows are the truth, messages only wake workers (docs/adr/0004).
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "max_retries": 3}
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# The queue (annotation/services/leasing.py).
+LEASES_PER_CALL = env_int("HONE_LEASES_PER_CALL", 20)
+LIVE_LEASES_PER_PERSON = env_int("HONE_LIVE_LEASES_PER_PERSON", 60)
+QUEUE_FULL_PASS_SECONDS = env_int("HONE_QUEUE_FULL_PASS_SECONDS", 2)
+
+# Runs (training/services/runs.py).
+RUN_HEARTBEAT_SECONDS = env_int("HONE_RUN_HEARTBEAT_SECONDS", 5)
+RUN_SILENT_SECONDS = env_int("HONE_RUN_SILENT_SECONDS", 60)
+RUN_MAX_ATTEMPTS = env_int("HONE_RUN_MAX_ATTEMPTS", 3)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env_str("HONE_LOG_LEVEL", "INFO")},
+}
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Hone",
+    "SITE_HEADER": "Hone",
+    "SITE_URL": "/app/",
+    "SHOW_HISTORY": True,
+}
