@@ -1,0 +1,114 @@
+"""`manage.py up`: everything comes up on one machine, and all of it goes away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.config.test_processes import Started, living
+
+ROOT = Path(__file__).resolve().parents[2]
+Start = Callable[..., Started]
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Start]:
+    """Start `manage.py up` over a directory of its own, embedded servers included."""
+    started: list[Started] = []
+    environment = {
+        k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}
+    } | {"HONE_VAR": str(tmp_path / "var"), "PYTHONUNBUFFERED": "1"}
+
+    def start(port: int) -> Started:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(Started(process, tmp_path / "var" / "log"))
+        return started[-1]
+
+    yield start
+    for each in started:
+        if each.process.poll() is None:
+            each.process.terminate()
+        each.process.communicate(timeout=20)
+
+
+def all_processes(run: Started, var: Path) -> list[psutil.Process]:
+    """Return the tree's processes and the servers over `var`."""
+    servers = [
+        p
+        for p in psutil.process_iter(["cmdline"])
+        if str(var) in str(p.info["cmdline"])
+    ]
+    families = [q for p in servers for q in (p, *p.children(recursive=True))]
+    return [*run.descendants(), *families]
+
+
+def test_everything_runs_until_ctrl_c_and_nothing_is_left(
+    up: Start, free_port: int, tmp_path: Path
+) -> None:
+    run = up(free_port)
+    run.read_until("Hone is up", "gpu@", "judge@", "default@", seconds=90)
+    with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/api/v1/health") as page:
+        assert page.status == 200
+    all_of_it = all_processes(run, tmp_path / "var")
+    names = " ".join(" ".join(p.cmdline()) for p in all_of_it)
+    for part in ("gunicorn", "beat", "default@", "judge@", "gpu@", "bin/postgres"):
+        assert part in names
+
+    began = time.monotonic()
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(15) == 0
+
+    assert time.monotonic() - began < 10
+    assert living(all_of_it) == []
+
+    second = up(free_port)
+    began = time.monotonic()
+    seen = second.read_until("Hone is up", seconds=60)
+    assert time.monotonic() - began < 30
+    assert "Preparing the database" not in seen, "the data was kept"
+
+
+def test_a_killed_up_leaves_no_orphans_and_a_killed_worker_comes_back(
+    up: Start, free_port: int, tmp_path: Path
+) -> None:
+    run = up(free_port)
+    run.read_until("Hone is up", "gpu@", seconds=90)
+    gpu = next(p for p in run.descendants() if "gpu@%h" in p.cmdline())
+    gpu.kill()
+    run.read_until("gpu ended with signal SIGKILL", "ready", seconds=30)
+    all_of_it = all_processes(run, tmp_path / "var")
+
+    run.process.kill()
+
+    _, alive = psutil.wait_procs(all_of_it, timeout=15)
+    assert living(alive) == []
+
+
+def test_a_taken_port_is_said_before_anything_starts(up: Start, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        run = up(port)
+        said = run.process.communicate(timeout=60)[0]
+    assert run.process.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in said
+    assert "HONE_PORT=" in said
+    assert "web" not in said
