@@ -1,7 +1,7 @@
 """The record: what was asked, whom, and what they said."""
 
 from annotation.models.actors import Actor, ApiToken
-from annotation.models.feedback import Assignment, Feedback, QueueCursor
+from annotation.models.feedback import Assignment, Feedback, QueueCursor, Tally
 from annotation.models.projects import Membership, Project, ProtocolVersion, Scale
 from annotation.models.prompts import Completion, Import, Prompt
 from annotation.models.tasks import Task, TaskCompletion
@@ -19,6 +19,7 @@ __all__ = [
     "ProtocolVersion",
     "QueueCursor",
     "Scale",
+    "Tally",
     "Task",
     "TaskCompletion",
 ]

@@ -5,6 +5,7 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from annotation.models.actors import Actor
 from annotation.models.projects import Project, ProtocolVersion
@@ -166,7 +167,12 @@ class QueueCursor(models.Model):
     actor = models.ForeignKey(Actor, on_delete=models.CASCADE, related_name="+")
     reached = ArrayField(models.BigIntegerField(), size=10)
     handed_out = models.PositiveBigIntegerField(default=0)
-    found_nothing_at = models.DateTimeField(null=True, blank=True)
+    looked_back_at = models.DateTimeField(
+        db_default=Now(), help_text="When the queue was last searched from its start."
+    )
+    found_nothing_at = models.DateTimeField(
+        null=True, blank=True, help_text="When such a search last came up short."
+    )
 
     class Meta:
         constraints = [
@@ -175,3 +181,25 @@ class QueueCursor(models.Model):
 
     def __str__(self) -> str:
         return f"cursor of {self.actor_id} in {self.project_id}"
+
+
+class Tally(models.Model):
+    """How many tasks a person has answered in a project, and how many of them today.
+
+    It is written in the transaction of each answer, so that progress is exact and
+    yet costs the same after twenty thousand answers as after one.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    actor = models.ForeignKey(Actor, on_delete=models.CASCADE, related_name="+")
+    answered = models.PositiveIntegerField(default=0)
+    day = models.DateField()
+    today = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "actor"], name="tally_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.answered} by {self.actor_id} in {self.project_id}"
