@@ -164,6 +164,10 @@ QUEUE_FULL_PASS_SECONDS = env_int("HONE_QUEUE_FULL_PASS_SECONDS", 2)
 RUN_HEARTBEAT_SECONDS = env_int("HONE_RUN_HEARTBEAT_SECONDS", 5)
 RUN_SILENT_SECONDS = env_int("HONE_RUN_SILENT_SECONDS", 60)
 RUN_MAX_ATTEMPTS = env_int("HONE_RUN_MAX_ATTEMPTS", 3)
+RUN_GRACE_SECONDS = env_int("HONE_RUN_GRACE_SECONDS", 30)
+UPKEEP_SECONDS = env_int("HONE_UPKEEP_SECONDS", 10)
+# Runs may ask a model hub for models; off, they use what is on the machine.
+MODEL_HUB = env_bool("HONE_MODEL_HUB", False)
 
 LOGGING = {
     "version": 1,

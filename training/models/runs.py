@@ -30,6 +30,7 @@ class TrainingRun(models.Model):
 
     OPEN_STATES = ("queued", "running", "preempted")
     FINAL_STATES = ("succeeded", "failed", "cancelled")
+    WAITING_STATES = ("queued", "preempted")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="runs")
@@ -69,6 +70,11 @@ class TrainingRun(models.Model):
     priority = models.SmallIntegerField(default=0)
     state = models.CharField(max_length=10, choices=State, default=State.DRAFT)
     attempt = models.PositiveIntegerField(default=0)
+    retried_from = models.PositiveIntegerField(
+        default=0,
+        help_text="Attempts that do not count as crashes: earlier than a person's "
+        "retry, or ended in order by a worker that was told to stop.",
+    )
     worker = models.CharField(max_length=200, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     cancel_requested = models.BooleanField(default=False)

@@ -1,0 +1,62 @@
+"""Where files are, and what a model's source means. No process but the worker writes.
+
+    artifacts/snapshots/<id>/            train, validation, test .parquet, manifest.json
+    artifacts/runs/<id>/attempts/<n>/    spec.json, events.jsonl, checkpoints/, model/
+
+A model that a run made is named `artifact:runs/<id>/attempts/<n>/model`, relative to
+the artifacts' directory, so that a volume may be mounted elsewhere.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+SCHEME = "artifact:"
+
+
+def root() -> Path:
+    return Path(settings.ARTIFACTS)
+
+
+def snapshot_dir(snapshot_id: UUID | str) -> Path:
+    return root() / "snapshots" / str(snapshot_id)
+
+
+def run_dir(run_id: UUID | str) -> Path:
+    return root() / "runs" / str(run_id)
+
+
+def attempt_dir(run_id: UUID | str, attempt: int) -> Path:
+    """Return the directory that one attempt alone writes: its number fences it."""
+    return run_dir(run_id) / "attempts" / str(attempt)
+
+
+def source_of(directory: Path) -> str:
+    """Return the source that names a model directory under the artifacts."""
+    return SCHEME + directory.relative_to(root()).as_posix()
+
+
+def resolve_source(source: str) -> str:
+    """Return a source as the engine reads it: a path, hub id, wheel: or tiny:."""
+    if source.startswith(SCHEME):
+        return str(root() / source.removeprefix(SCHEME))
+    return source
+
+
+def directory_sha256(directory: Path) -> str:
+    """Return one hash over the names and contents of a directory's files."""
+    total = hashlib.sha256()
+    for file in sorted(path for path in directory.rglob("*") if path.is_file()):
+        with file.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        total.update(f"{file.relative_to(directory).as_posix()}\0{digest}\n".encode())
+    return total.hexdigest()
+
+
+def drop_checkpoints(run_id: UUID | str) -> None:
+    """Remove the checkpoints of a finished run: several times the model's size."""
+    for checkpoints in run_dir(run_id).glob("attempts/*/checkpoints"):
+        shutil.rmtree(checkpoints, ignore_errors=True)
