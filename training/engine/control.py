@@ -1,0 +1,87 @@
+"""How a run hears its supervisor: ``control.json``, SIGTERM and the parent's pipe."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from training.engine.errors import Interrupted, StopState
+
+PARENT_DIED = 75
+"""Exit code when the parent's pipe closed: the run has no supervisor any more."""
+
+_ACTIONS: dict[str, StopState] = {"cancel": "cancelled", "preempt": "preempted"}
+
+
+class Control:
+    """Answers one question between steps: should the run go on?
+
+    ``control.json`` says why; a bare SIGTERM or SIGINT means preempted, so that the
+    work done so far is kept.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "control.json"
+        self._signalled = False
+
+    def listen(self) -> None:
+        """Take over SIGTERM and SIGINT; call from the main thread."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._signalled and number == signal.SIGINT:
+            # A person who presses Ctrl-C twice does not want to wait for a step.
+            raise KeyboardInterrupt
+        self._signalled = True
+
+    def requested(self) -> StopState | None:
+        """Return the state the run is asked to end in, or None to go on."""
+        try:
+            order: Any = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            # Absent most of the time; half written at worst, then read next time.
+            order = None
+        if isinstance(order, dict) and order.get("action") in _ACTIONS:
+            return _ACTIONS[order["action"]]
+        return "preempted" if self._signalled else None
+
+    def check(self, step: int = 0) -> None:
+        """Raise if the run should end here.
+
+        Raises:
+            Interrupted: with the state to end in.
+        """
+        state = self.requested()
+        if state is not None:
+            raise Interrupted(state, step)
+
+
+def watch_parent(exit_process: Callable[[int], Any] = os._exit) -> threading.Thread:
+    """Start a thread that ends the process as soon as stdin closes.
+
+    The supervisor holds the other end of the pipe; the kernel closes it however the
+    supervisor dies. The exit is immediate: a run without a supervisor has been
+    fenced, and anything it still wrote could collide with its successor.
+    """
+
+    def wait() -> None:
+        stdin = sys.stdin.fileno() if sys.stdin is not None else 0
+        while True:
+            try:
+                if not os.read(stdin, 4096):
+                    break
+            except OSError:
+                break
+        exit_process(PARENT_DIED)
+
+    thread = threading.Thread(target=wait, name="parent-pipe", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,320 @@
+"""Snapshot rows: reading Parquet, pooling labels, tokens, and honest shortening."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from transformers import PreTrainedTokenizerBase
+
+from training.engine.errors import FixableError
+
+Messages = list[dict[str, str]]
+
+PAIR_COLUMNS = ("prompt", "chosen", "rejected")
+PROMPT_COLUMNS = ("prompt_id", "messages")
+ROW_COLUMNS = ("row_id", "prompt", "completion")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One comparison.
+
+    Attributes:
+        soft_label: the probability that ``chosen`` is better, in [0.5, 1].
+        margin: by how much, in the protocol's units; None if nobody said.
+        weight: how much the row counts.
+        group: rows of one prompt group share it; resampling keeps them together.
+    """
+
+    row_id: str
+    prompt: Messages
+    chosen: Messages
+    rejected: Messages
+    soft_label: float = 1.0
+    margin: float | None = None
+    weight: float = 1.0
+    group: str = ""
+
+    @property
+    def is_decided(self) -> bool:
+        """True if one side is preferred."""
+        return self.soft_label != 0.5
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """The pairs a run uses, and what became of the others."""
+
+    pairs: list[Pair]
+    read: int
+    pooled: int
+    ties: int
+
+    def counts(self) -> dict[str, int]:
+        """Return the counts as they are reported."""
+        return {
+            "read": self.read,
+            "after_pooling": self.pooled,
+            "ties_left_out": self.ties,
+            "used": len(self.pairs),
+        }
+
+
+def read_table(
+    path: Path, columns: Sequence[str], field: str, *, may_be_empty: bool = False
+) -> pa.Table:
+    """Read a Parquet file that must have the given columns.
+
+    Raises:
+        FixableError: if it is missing, is no Parquet file, lacks a column or has no
+            rows.
+    """
+    if not path.is_file():
+        raise FixableError(
+            "A data file is missing.",
+            expected=f"a Parquet file at {path}",
+            found="no such file",
+            fix="Freeze the snapshot again or correct the path.",
+            field=field,
+        )
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FixableError(
+            "A data file cannot be read.",
+            expected="a Parquet file",
+            found=str(error)[:300],
+            fix=f"Write {path} again; it may have been cut short.",
+            field=field,
+        ) from error
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise FixableError(
+            f"A data file lacks {', '.join(missing)}.",
+            expected=f"the columns {', '.join(columns)}",
+            found=f"the columns {', '.join(table.column_names) or 'none'}",
+            fix="Freeze a snapshot of the right view.",
+            field=field,
+        )
+    if table.num_rows == 0 and not may_be_empty:
+        raise FixableError(
+            "A data file has no rows.",
+            expected="at least one row",
+            found=f"0 rows in {path}",
+            fix="Collect more answers or widen the snapshot's filter.",
+            field=field,
+        )
+    return table
+
+
+def read_pairs(
+    path: Path,
+    *,
+    field: str,
+    pool: bool,
+    decided_only: bool,
+    may_be_empty: bool = False,
+) -> PairSet:
+    """Read comparisons from the pairs view.
+
+    Args:
+        pool: merge rows about the same two completions into one.
+        decided_only: leave ties out, which hard-label losses cannot use.
+        may_be_empty: return no pairs where there are none, as for a small split.
+
+    Raises:
+        FixableError: if the file is unusable or nothing is left.
+    """
+    table = read_table(path, PAIR_COLUMNS, field, may_be_empty=may_be_empty)
+    read = [_pair(row, index) for index, row in enumerate(table.to_pylist())]
+    pooled = pool_pairs(read) if pool else read
+    kept = [p for p in pooled if p.is_decided] if decided_only else pooled
+    if not kept and not may_be_empty:
+        raise FixableError(
+            "No row can be used.",
+            expected="at least one comparison with a preferred side",
+            found=f"{len(read)} rows, every one a tie",
+            fix="Collect decided comparisons.",
+            field=field,
+        )
+    return PairSet(kept, len(read), len(pooled), len(pooled) - len(kept))
+
+
+def _pair(row: dict[str, Any], index: int) -> Pair:
+    label = row.get("soft_label")
+    margin, weight = row.get("margin"), row.get("weight")
+    pair = Pair(
+        row_id=str(row.get("row_id") or index),
+        prompt=_messages(row["prompt"]),
+        chosen=_messages(row["chosen"]),
+        rejected=_messages(row["rejected"]),
+        soft_label=1.0 if label is None else float(label),
+        margin=None if margin is None else float(margin),
+        weight=1.0 if weight is None else float(weight),
+        group=str(row.get("group") or row.get("task") or index),
+    )
+    return _turned(pair) if pair.soft_label < 0.5 else pair
+
+
+def _turned(pair: Pair) -> Pair:
+    return Pair(
+        row_id=pair.row_id,
+        prompt=pair.prompt,
+        chosen=pair.rejected,
+        rejected=pair.chosen,
+        soft_label=1.0 - pair.soft_label,
+        margin=None if pair.margin is None else -pair.margin,
+        weight=pair.weight,
+        group=pair.group,
+    )
+
+
+def _messages(value: Any) -> Messages:
+    return [{"role": m["role"], "content": m["content"] or ""} for m in value]
+
+
+def pool_pairs(pairs: Iterable[Pair]) -> list[Pair]:
+    """Merge rows about the same prompt and two completions, in order of first sight.
+
+    The label is the weighted mean of the rows' labels, the margin the weighted mean
+    of the known ones, the weight the sum; the side with more weight is the chosen one.
+    Five labels of one comparison would otherwise count five times and contradict each
+    other in one epoch.
+    """
+    pools: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        chosen, rejected = _digest(pair.chosen), _digest(pair.rejected)
+        first, second = sorted((chosen, rejected))
+        oriented = pair if chosen == first else _turned(pair)
+        key = f"{_digest(pair.prompt)}:{first}:{second}"
+        pools.setdefault(key, []).append(oriented)
+    return [_merged(pool) for pool in pools.values()]
+
+
+def _merged(pool: list[Pair]) -> Pair:
+    weight = sum(pair.weight for pair in pool)
+    if weight <= 0:
+        weight, share = 0.0, 0.5
+    else:
+        share = sum(pair.weight * pair.soft_label for pair in pool) / weight
+        # Sums of equal votes must come out as an exact tie.
+        share = 0.5 if abs(share - 0.5) < 1e-9 else share
+    known = [(p.margin, p.weight) for p in pool if p.margin is not None]
+    known_weight = sum(w for _, w in known)
+    margin = sum(m * w for m, w in known) / known_weight if known_weight > 0 else None
+    first = pool[0]
+    merged = Pair(
+        row_id=first.row_id,
+        prompt=first.prompt,
+        chosen=first.chosen,
+        rejected=first.rejected,
+        soft_label=share,
+        margin=margin,
+        weight=weight,
+        group=first.group,
+    )
+    return _turned(merged) if share < 0.5 else merged
+
+
+def _digest(messages: Messages) -> str:
+    text = json.dumps(messages, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True)
+class PairTokens:
+    """Token ids of a pair; both completions follow the same prompt ids."""
+
+    prompt: list[int]
+    chosen: list[int]
+    rejected: list[int]
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longer sequence: what a padded batch pays for."""
+        return len(self.prompt) + max(len(self.chosen), len(self.rejected))
+
+
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, prompt: Messages, completions: list[Messages]
+) -> tuple[list[int], list[list[int]]]:
+    """Return the prompt's ids and each completion's ids, rendered as a chat.
+
+    The completions start where the rendered conversations stop agreeing with the
+    rendered prompt, as in TRL, so a template that closes a turn differently is safe.
+    """
+    head = _render(tokenizer, prompt, generation=True)
+    full = [_render(tokenizer, prompt + completion) for completion in completions]
+    shared = min(_common_prefix(head, ids) for ids in full)
+    return head[:shared], [ids[shared:] for ids in full]
+
+
+def _render(
+    tokenizer: PreTrainedTokenizerBase, messages: Messages, *, generation: bool = False
+) -> list[int]:
+    ids = tokenizer.apply_chat_template(
+        messages,
+        tokenize=True,
+        return_dict=True,
+        add_generation_prompt=generation,
+    )["input_ids"]
+    return list(ids)
+
+
+def _common_prefix(one: list[int], other: list[int]) -> int:
+    for index, (a, b) in enumerate(zip(one, other, strict=False)):
+        if a != b:
+            return index
+    return min(len(one), len(other))
+
+
+def shorten(
+    prompt: list[int],
+    completions: list[list[int]],
+    max_length: int,
+    *,
+    keep_first: int = 0,
+) -> tuple[list[int], list[list[int]], bool]:
+    """Fit prompt and completions into ``max_length`` tokens; True if anything went.
+
+    The prompt loses its beginning first, down to a quarter of the room, because the
+    question usually stands at its end; then the completions lose their end. All
+    completions keep the same prompt, so none gains from another's length.
+
+    Args:
+        keep_first: leading prompt tokens that stay, such as a classification token.
+    """
+    longest = max(len(ids) for ids in completions)
+    if len(prompt) + longest <= max_length:
+        return prompt, completions, False
+    room = max(max_length - longest, min(len(prompt), max_length // 4))
+    if len(prompt) > room:
+        tail = max(room - keep_first, 0)
+        prompt = prompt[:keep_first] + (prompt[-tail:] if tail else [])
+    left = max_length - len(prompt)
+    return prompt, [ids[:left] for ids in completions], True
+
+
+def pair_tokens(
+    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], max_length: int
+) -> tuple[list[PairTokens], int]:
+    """Return every pair's token ids and how many had to be shortened."""
+    keep = 1 if tokenizer.cls_token_id is not None else 0
+    rows, shortened = [], 0
+    for pair in pairs:
+        prompt, completions = tokenize(
+            tokenizer, pair.prompt, [pair.chosen, pair.rejected]
+        )
+        prompt, completions, cut = shorten(
+            prompt, completions, max_length, keep_first=keep
+        )
+        shortened += cut
+        rows.append(PairTokens(prompt, completions[0], completions[1]))
+    return rows, shortened

@@ -1,0 +1,223 @@
+"""Measures of pairwise predictions: accuracy, loss, calibration, intervals.
+
+Everything takes plain numbers. A *gap* is the chosen completion's score minus the
+rejected one's; a perfect model has only positive gaps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+def pair_credit(gaps: Sequence[float]) -> Floats:
+    """Return 1 where the chosen side scores higher, 1/2 on equal scores, else 0."""
+    values = np.asarray(gaps, dtype=np.float64)
+    return np.where(values > 0, 1.0, np.where(values == 0, 0.5, 0.0))
+
+
+def pair_accuracy(gaps: Sequence[float]) -> float:
+    """Return the mean credit. Equal scores count half, so a constant model gets 1/2."""
+    return float(pair_credit(gaps).mean())
+
+
+def pair_loss(gaps: Sequence[float]) -> float:
+    """Return the mean Bradley-Terry loss in nats: mean of log(1 + exp(-gap))."""
+    values = np.asarray(gaps, dtype=np.float64)
+    return float(np.logaddexp(0.0, -values).mean())
+
+
+def probability(gaps: Sequence[float]) -> Floats:
+    """Return sigmoid(gap), the predicted probability that chosen is better."""
+    values = np.asarray(gaps, dtype=np.float64)
+    return np.asarray(np.exp(-np.logaddexp(0.0, -values)), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One row of a reliability table.
+
+    Attributes:
+        low: lower edge of the confidence range, inclusive.
+        high: upper edge, exclusive except in the last bin.
+        count: predictions in the range.
+        confidence: their mean confidence; None if there are none.
+        accuracy: the share of them that were right; None if there are none.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+
+def reliability(gaps: Sequence[float], bins: int = 10) -> list[Bin]:
+    """Return a reliability table over the confidence in the predicted side.
+
+    A prediction's confidence is max(p, 1 - p), so it lies in [1/2, 1]; the range is
+    cut into equal bins. It is right when the predicted side is the chosen one; on
+    equal scores half right.
+
+    Source: Guo et al. 2017, On Calibration of Modern Neural Networks, section 2.
+    """
+    values = np.asarray(gaps, dtype=np.float64)
+    chosen = probability(gaps)
+    confidence = np.maximum(chosen, 1.0 - chosen)
+    right = pair_credit(gaps)
+    edges = np.linspace(0.5, 1.0, bins + 1)
+    place = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, bins - 1)
+    table = []
+    for index in range(bins):
+        inside = place == index
+        count = int(inside.sum())
+        table.append(
+            Bin(
+                low=float(edges[index]),
+                high=float(edges[index + 1]),
+                count=count,
+                confidence=float(confidence[inside].mean()) if count else None,
+                accuracy=float(right[inside].mean()) if count else None,
+            )
+        )
+    assert sum(row.count for row in table) == len(values)
+    return table
+
+
+def expected_calibration_error(gaps: Sequence[float], bins: int = 10) -> float:
+    """Return the mean distance of confidence and accuracy, weighted by bin size.
+
+    Source: Naeini et al. 2015; Guo et al. 2017, eq. 3.
+    """
+    table = reliability(gaps, bins)
+    total = sum(row.count for row in table)
+    return sum(
+        row.count / total * abs(row.confidence - row.accuracy)
+        for row in table
+        if row.confidence is not None and row.accuracy is not None
+    )
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with a bootstrap interval of the given level."""
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the numbers for a report."""
+        return {
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "level": self.level,
+        }
+
+    @property
+    def excludes_zero(self) -> bool:
+        """True if zero lies outside the interval."""
+        return self.low > 0 or self.high < 0
+
+
+def bootstrap_mean(
+    values: Sequence[float],
+    groups: Sequence[str],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return a mean with its percentile interval, resampling whole groups.
+
+    Rows of one group (one prompt, one text) are not independent, so groups are drawn
+    with replacement and each brings all its rows.
+
+    Args:
+        values: one number a row; a paired difference for a paired test.
+        groups: the group of each row.
+
+    Raises:
+        ValueError: if there are no rows or the lengths differ.
+
+    Source: Efron and Tibshirani 1993, chapters 8 and 13.
+    """
+    if not values or len(values) != len(groups):
+        raise ValueError(
+            f"expected as many groups as values, at least one of each; found "
+            f"{len(values)} values and {len(groups)} groups"
+        )
+    _, place = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.bincount(place, weights=np.asarray(values, dtype=np.float64))
+    counts = np.bincount(place).astype(np.float64)
+    draw = np.random.default_rng(seed)
+    picks = draw.integers(0, len(sums), size=(resamples, len(sums)))
+    means = sums[picks].sum(axis=1) / counts[picks].sum(axis=1)
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(float(np.mean(values)), float(low), float(high), level)
+
+
+def bootstrap_over_items(
+    values: Sequence[float],
+    items: Sequence[tuple[str, ...]],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Interval:
+    """Return a mean with an interval from resampling the texts that rows compare.
+
+    When one text meets many others, its rows stand and fall together. Each resample
+    draws texts with replacement; a row weighs as often as all its texts were drawn
+    (the product of their counts), as in the bootstrap of pairwise and U-statistics.
+
+    Args:
+        values: one number a row.
+        items: the texts of each row.
+
+    Raises:
+        ValueError: if there are no rows or the lengths differ.
+
+    Source: Bickel and Freedman 1981, section 3 (bootstrap of U-statistics).
+    """
+    if not values or len(values) != len(items):
+        raise ValueError(
+            f"expected as many item sets as values, at least one of each; found "
+            f"{len(values)} values and {len(items)} item sets"
+        )
+    names = sorted({name for row in items for name in row})
+    index = {name: i for i, name in enumerate(names)}
+    width = max(len(row) for row in items)
+    # Rows with fewer texts point at one extra text that is drawn once every time.
+    place = np.full((len(items), width), len(names))
+    for i, row in enumerate(items):
+        place[i, : len(row)] = [index[name] for name in row]
+    number = np.asarray(values, dtype=np.float64)
+    draw = np.random.default_rng(seed)
+    share = np.full(len(names), 1 / len(names))
+    means = []
+    for _ in range(resamples):
+        counts = np.append(draw.multinomial(len(names), share), 1)
+        weight = counts[place].prod(axis=1)
+        if weight.sum() > 0:
+            means.append(float((weight * number).sum() / weight.sum()))
+    tail = (1 - level) / 2
+    low, high = np.quantile(means or [float(number.mean())], [tail, 1 - tail])
+    return Interval(float(number.mean()), float(low), float(high), level)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
+    """Return the mean and its standard error; no error from fewer than two values."""
+    number = np.asarray(values, dtype=np.float64)
+    mean = float(number.mean())
+    if len(number) < 2:
+        return mean, None
+    return mean, float(number.std(ddof=1) / np.sqrt(len(number)))

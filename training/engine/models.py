@@ -1,0 +1,223 @@
+"""Loading and saving models, whatever they come from.
+
+Everything is loaded in the asked precision, gets a chat template and a pad token, and
+is saved as an ordinary ``transformers`` directory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertForSequenceClassification,
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    set_seed,
+)
+
+from training.engine import tiny
+from training.engine.errors import FixableError
+from training.engine.rendering import ensure_chat_template, ensure_pad_token
+from training.engine.sources import Source, Staging, cached_conversion, resolve
+from training.engine.spec import ModelPart
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model with its tokenizer, ready to run.
+
+    Attributes:
+        template: where its chat template comes from: own, encoder or plain.
+    """
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    template: str
+
+    @property
+    def is_encoder(self) -> bool:
+        """True if the backbone reads both ways, as BERT does."""
+        return self.template == "encoder" or bool(
+            getattr(self.model.config, "type_vocab_size", 0)
+        )
+
+    @property
+    def context(self) -> int:
+        """The longest sequence the model can take, in tokens."""
+        return int(getattr(self.model.config, "max_position_embeddings", 1 << 20))
+
+
+def load_policy(part: ModelPart, *, seed: int = 0) -> Loaded:
+    """Load a causal language model.
+
+    Raises:
+        FixableError: if the source is no causal language model.
+    """
+    source = resolve(part.source)
+    set_seed(seed)
+    if source.kind == "tiny":
+        if source.location != "causal":
+            raise _not_a_policy(part.source)
+        tokenizer = tiny.build_tokenizer(encoder=False)
+        model: PreTrainedModel = LlamaForCausalLM(tiny.causal_config(tokenizer))
+        model = model.to(DTYPES[part.dtype])
+    else:
+        location = _local(source)
+        config = _try(AutoConfig.from_pretrained, location, part.source)
+        if getattr(config, "type_vocab_size", 0):
+            raise _not_a_policy(part.source)
+        tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
+        model = _try(
+            AutoModelForCausalLM.from_pretrained,
+            location,
+            part.source,
+            dtype=DTYPES[part.dtype],
+        )
+    return _ready(model, tokenizer)
+
+
+def load_reward(part: ModelPart, *, seed: int = 0) -> Loaded:
+    """Load a model with one output per sequence; a missing head is drawn from ``seed``.
+
+    Raises:
+        FixableError: if the source cannot carry a reward head.
+    """
+    source = resolve(part.source)
+    set_seed(seed)
+    if source.kind == "tiny":
+        encoder = source.location == "encoder"
+        tokenizer = tiny.build_tokenizer(encoder=encoder)
+        model: PreTrainedModel
+        if encoder:
+            bert = tiny.encoder_config(tokenizer)
+            bert.num_labels = 1
+            model = BertForSequenceClassification(bert)
+        else:
+            llama = tiny.causal_config(tokenizer)
+            llama.num_labels = 1
+            model = LlamaForSequenceClassification(llama)
+        model = model.to(DTYPES[part.dtype])
+    else:
+        location = _local(source)
+        tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
+        model = _try(
+            AutoModelForSequenceClassification.from_pretrained,
+            location,
+            part.source,
+            num_labels=1,
+            dtype=DTYPES[part.dtype],
+        )
+    return _ready(model, tokenizer)
+
+
+def _ready(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Loaded:
+    ensure_pad_token(tokenizer)
+    template = ensure_chat_template(tokenizer)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    generation = getattr(model, "generation_config", None)
+    if generation is not None:
+        generation.pad_token_id = tokenizer.pad_token_id
+    return Loaded(model, tokenizer, template)
+
+
+def _local(source: Source) -> str:
+    if source.kind != "gguf":
+        return source.location
+    return str(convert_gguf(Path(source.location)))
+
+
+def convert_gguf(gguf: Path) -> Path:
+    """Return a ``transformers`` directory with the file's weights in float32.
+
+    The conversion is cached, so only the first load pays for it. The loaded model
+    still carries marks of its quantisation, which forbid saving; weights and
+    configuration are therefore moved to a model that never had them.
+
+    Raises:
+        FixableError: if the file is no model that ``transformers`` can read.
+    """
+    target = cached_conversion(gguf)
+    if (target / "config.json").is_file():
+        return target
+    folder, name = str(gguf.parent), gguf.name
+    tokenizer = _try(AutoTokenizer.from_pretrained, folder, str(gguf), gguf_file=name)
+    marked = _try(
+        AutoModelForCausalLM.from_pretrained,
+        folder,
+        str(gguf),
+        gguf_file=name,
+        dtype=torch.float32,
+    )
+    ensure_pad_token(tokenizer)
+    config = marked.config
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    config.pad_token_id = tokenizer.pad_token_id
+    clean = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    clean.load_state_dict(marked.state_dict())
+    clean.tie_weights()
+    clean.generation_config = marked.generation_config
+    clean.generation_config.pad_token_id = tokenizer.pad_token_id
+    staging = Staging(target)
+    try:
+        clean.save_pretrained(staging.path)
+        tokenizer.save_pretrained(staging.path)
+        staging.publish()
+    finally:
+        staging.discard()
+    return target
+
+
+def save_model(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, target: Path
+) -> None:
+    """Write a complete model directory; a reader never sees half of one."""
+    staging = Staging(target)
+    try:
+        model.save_pretrained(staging.path)
+        tokenizer.save_pretrained(staging.path)
+        staging.publish(replace=True)
+    finally:
+        staging.discard()
+
+
+def parameter_bytes(model: torch.nn.Module) -> int:
+    """Return the memory the model's parameters take."""
+    return sum(p.numel() * p.element_size() for p in model.parameters())
+
+
+def _try(load: Callable[..., Any], location: str, source: str, **kwargs: Any) -> Any:
+    try:
+        return load(location, **kwargs)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise FixableError(
+            f"The model {source!r} could not be loaded.",
+            expected="a model that transformers can read, with its tokenizer",
+            found=f"{type(error).__name__}: {str(error)[:500]}",
+            fix="Check the files. A hub id needs a network, or a copy that was "
+            "downloaded before; a directory needs config, weights and tokenizer.",
+            field="model.source",
+        ) from error
+
+
+def _not_a_policy(source: str) -> FixableError:
+    return FixableError(
+        f"{source!r} cannot write completions.",
+        expected="a causal language model",
+        found="an encoder",
+        fix="Choose a causal model such as wheel:smollm2; encoders serve as reward "
+        "models.",
+        field="model.source",
+    )

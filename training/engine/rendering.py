@@ -1,0 +1,54 @@
+"""How chat messages become text: a model's own chat template, or a plain one.
+
+The template is a property of the tokenizer and is saved with the model, so a reward
+model scores text in exactly the form it was trained on.
+"""
+
+from __future__ import annotations
+
+from transformers import PreTrainedTokenizerBase
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ message['role'] + ': ' + message['content'] + eos_token + '\\n' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}"
+)
+"""For causal models without a template: a role tag, the text, end of sequence."""
+
+ENCODER_TEMPLATE = (
+    "{{ cls_token }}"
+    "{% for message in messages %}"
+    "{% if message['role'] == 'system' %}{{ 'system: ' }}{% endif %}"
+    "{{ message['content'] + sep_token }}"
+    "{% endfor %}"
+)
+"""For encoders: turns between separators, the order telling who speaks."""
+
+
+def ensure_chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Give the tokenizer a chat template if it has none; return which one it has."""
+    if tokenizer.chat_template:
+        return "own"
+    if tokenizer.cls_token and tokenizer.sep_token:
+        tokenizer.chat_template = ENCODER_TEMPLATE
+        return "encoder"
+    tokenizer.chat_template = PLAIN_TEMPLATE
+    return "plain"
+
+
+def ensure_pad_token(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Make padding distinguishable from the end of a sequence where possible.
+
+    A pad token equal to the end-of-sequence token hides where a completion ends.
+    Vocabularies usually hold an unused special token that can pad instead.
+    """
+    if tokenizer.pad_token and tokenizer.pad_token != tokenizer.eos_token:
+        return
+    vocabulary = tokenizer.get_vocab()
+    for candidate in ("<|pad|>", "<pad>", "[PAD]", "<|endoftext|>", "<unk>"):
+        if candidate in vocabulary and candidate != tokenizer.eos_token:
+            tokenizer.pad_token = candidate
+            return
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token

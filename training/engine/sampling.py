@@ -1,0 +1,192 @@
+"""Sampling completions from a policy, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from training.engine.data import Messages, shorten
+from training.engine.models import Loaded
+from training.engine.scorers import completion_logprobs
+
+_STOP_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How to sample: temperature 0 is greedy."""
+
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    max_prompt_tokens: int
+    batch_size: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt to answer ``samples`` times."""
+
+    prompt_id: str
+    messages: Messages
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One sampled completion.
+
+    Attributes:
+        finish_reason: stop if the model ended it, length if the limit did.
+        ids: its tokens, with the end token if the model wrote one.
+        mean_logprob: mean log-probability a token, in nats, at temperature 1.
+    """
+
+    prompt_id: str
+    sample: int
+    content: str
+    finish_reason: Literal["stop", "length"]
+    prompt_ids: list[int]
+    ids: list[int]
+    mean_logprob: float
+
+    def as_row(self) -> dict[str, str | int | float]:
+        """Return the columns of ``completions.parquet``."""
+        return {
+            "prompt_id": self.prompt_id,
+            "sample": self.sample,
+            "content": self.content,
+            "finish_reason": self.finish_reason,
+            "tokens": len(self.ids),
+            "mean_logprob": self.mean_logprob,
+        }
+
+
+def stop_ids(loaded: Loaded) -> list[int]:
+    """Return the tokens that end a completion."""
+    tokenizer = loaded.tokenizer
+    vocabulary = tokenizer.get_vocab()
+    ids = {vocabulary[token] for token in _STOP_TOKENS if token in vocabulary}
+    if tokenizer.eos_token_id is not None:
+        ids.add(int(tokenizer.eos_token_id))
+    return sorted(ids)
+
+
+def prompt_ids(
+    loaded: Loaded, messages: Messages, max_prompt_tokens: int
+) -> tuple[list[int], bool]:
+    """Return a prompt's ids up to where the model answers; True if it was shortened."""
+    ids = loaded.tokenizer.apply_chat_template(
+        messages, tokenize=True, return_dict=True, add_generation_prompt=True
+    )["input_ids"]
+    kept, _, cut = shorten(list(ids), [[]], max_prompt_tokens)
+    return kept, cut
+
+
+def batches(
+    prompts: Sequence[Prompt], samples: int, batch_size: int
+) -> list[list[tuple[Prompt, int]]]:
+    """Group (prompt, sample number) pairs; one prompt's samples stay together.
+
+    Kept in the given order, so that the first prompts are answered first and a
+    resumed run meets the same batches.
+    """
+    jobs = [(prompt, n) for prompt in prompts for n in range(samples)]
+    size = max(batch_size // samples, 1) * samples
+    size = min(size, max(batch_size, 1)) if samples > batch_size else size
+    return [jobs[i : i + size] for i in range(0, len(jobs), size)]
+
+
+def sample(
+    loaded: Loaded,
+    prompts: Sequence[Prompt],
+    samples: int,
+    settings: Sampling,
+    *,
+    skip: Callable[[str, int], bool] = lambda prompt_id, number: False,
+) -> Iterator[list[Completion]]:
+    """Yield completions batch by batch.
+
+    Every batch is seeded by its own number, so a batch's completions do not depend on
+    what ran before it. A batch whose completions are all to be skipped is not run.
+    """
+    loaded.model.eval()
+    for number, jobs in enumerate(batches(prompts, samples, settings.batch_size)):
+        if all(skip(prompt.prompt_id, n) for prompt, n in jobs):
+            continue
+        yield _sample_batch(loaded, jobs, settings, seed=settings.seed + number)
+
+
+@torch.no_grad()
+def _sample_batch(
+    loaded: Loaded, jobs: list[tuple[Prompt, int]], settings: Sampling, *, seed: int
+) -> list[Completion]:
+    model, tokenizer = loaded.model, loaded.tokenizer
+    room = max(loaded.context - settings.max_new_tokens, 8)
+    longest = min(settings.max_prompt_tokens, room)
+    heads = [prompt_ids(loaded, prompt.messages, longest)[0] for prompt, _ in jobs]
+    pad_id = int(tokenizer.pad_token_id or 0)
+    width = max(len(ids) for ids in heads)
+    # Padding stands on the left, so that every row's next token is its first new one.
+    ids = torch.full((len(jobs), width), pad_id, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, head in enumerate(heads):
+        ids[row, width - len(head) :] = torch.tensor(head, dtype=torch.long)
+        mask[row, width - len(head) :] = 1
+    torch.manual_seed(seed)
+    stops = stop_ids(loaded)
+    choice = (
+        {
+            "do_sample": True,
+            "temperature": settings.temperature,
+            "top_p": settings.top_p,
+        }
+        if settings.temperature > 0
+        else {"do_sample": False, "temperature": None, "top_p": None}
+    )
+    output = model.generate(
+        input_ids=ids.to(model.device),
+        attention_mask=mask.to(model.device),
+        max_new_tokens=settings.max_new_tokens,
+        top_k=0 if settings.temperature > 0 else None,
+        eos_token_id=stops,
+        pad_token_id=pad_id,
+        **choice,
+    )
+    bodies = [_until_stop(row, stops) for row in output[:, width:].tolist()]
+    logprobs = completion_logprobs(
+        model,
+        heads,
+        [body for body, _ in bodies],
+        pad_token_id=pad_id,
+        batch_size=settings.batch_size,
+    )
+    return [
+        Completion(
+            prompt_id=prompt.prompt_id,
+            sample=number,
+            content=clean(tokenizer.decode(body, skip_special_tokens=True)),
+            finish_reason="stop" if stopped else "length",
+            prompt_ids=head,
+            ids=body,
+            mean_logprob=logprob.mean,
+        )
+        for (prompt, number), head, (body, stopped), logprob in zip(
+            jobs, heads, bodies, logprobs, strict=True
+        )
+    ]
+
+
+def _until_stop(ids: list[int], stops: list[int]) -> tuple[list[int], bool]:
+    for position, token in enumerate(ids):
+        if token in stops:
+            return ids[: position + 1], True
+    return ids, False
+
+
+def clean(text: str) -> str:
+    """Return text without NUL characters, which databases refuse, and outer space."""
+    return text.replace("\0", "").strip()

@@ -1,0 +1,178 @@
+"""The run specification: one JSON file that says everything a run needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from training.engine import registry
+from training.engine.errors import FixableError
+from training.engine.registry import ParamValue, Preset, PresetError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelPart(_Part):
+    """Which model: a directory, a hub id, a .gguf file, wheel:NAME or tiny:NAME."""
+
+    source: str = Field(min_length=1)
+    dtype: Literal["float32", "bfloat16"] = "float32"
+
+
+class DataPart(_Part):
+    """The Parquet files, each optional here; the preset says which it needs."""
+
+    train: Path | None = None
+    validation: Path | None = None
+    test: Path | None = None
+    prompts: Path | None = None
+    rows: Path | None = None
+
+
+class LoraPart(_Part):
+    """Low-rank adapters in place of full weights; ``targets`` empty means all linear."""
+
+    r: int = Field(default=16, ge=1, le=1024)
+    alpha: float = Field(default=32.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: tuple[str, ...] | None = None
+
+
+class LimitsPart(_Part):
+    """Upper bounds of a run; null means none."""
+
+    max_rows: int | None = Field(default=None, ge=1)
+    seconds: float | None = Field(default=None, gt=0)
+    max_steps: int | None = Field(default=None, ge=1)
+
+
+class Spec(_Part):
+    """A run, as the platform or a person writes it."""
+
+    version: Literal[1]
+    task: Literal["reward", "dpo", "generate", "score", "evaluate"]
+    preset: str
+    backend: Literal["trl", "hone"] = "trl"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    model: ModelPart
+    reference: ModelPart | None = None
+    data: DataPart = DataPart()
+    params: dict[str, Any] = {}
+    lora: LoraPart | None = None
+    limits: LimitsPart = LimitsPart()
+
+    def values(self) -> dict[str, ParamValue]:
+        """Return the preset's settings with defaults filled in."""
+        return registry.validate(self.preset, self.params)
+
+    def sources(self) -> list[str]:
+        """Return every model source the run loads."""
+        sources = [self.model.source]
+        if self.reference is not None:
+            sources.append(self.reference.source)
+        judge = self.params.get("reward_model")
+        if isinstance(judge, str):
+            sources.append(judge)
+        return sources
+
+
+def load_spec(path: Path) -> Spec:
+    """Read and check a specification; relative paths are relative to its folder.
+
+    Raises:
+        FixableError: if the file is missing, not JSON, or says something impossible.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FixableError(
+            "There is no specification.",
+            expected=f"a JSON file at {path}",
+            found="no such file",
+            fix="Give the path of a specification; see the engine's README.",
+            field="spec",
+        ) from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise FixableError(
+            "The specification is not JSON.",
+            expected="one JSON object in UTF-8",
+            found=str(error),
+            fix=f"Correct {path}.",
+            field="spec",
+        ) from error
+    return parse_spec(raw, base=path.parent)
+
+
+def parse_spec(raw: Any, *, base: Path | None = None) -> Spec:
+    """Check a specification that is already loaded.
+
+    Raises:
+        FixableError: naming the first field that is wrong.
+    """
+    try:
+        spec = Spec.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise FixableError(
+            f"The specification's {where} is wrong.",
+            expected=first["msg"],
+            found=repr(first.get("input"))[:200],
+            fix=f"Correct {where}; {error.error_count()} field(s) are wrong in all.",
+            field=where,
+        ) from error
+    try:
+        preset = registry.get(spec.preset)
+        spec.values()
+    except PresetError as error:
+        raise FixableError(
+            f"The specification's {error.field} is wrong.",
+            expected=error.expected,
+            found=error.found,
+            fix=error.fix,
+            field=error.field,
+        ) from error
+    _check_consistent(spec, preset)
+    return _with_absolute_paths(spec, base) if base is not None else spec
+
+
+def _check_consistent(spec: Spec, preset: Preset) -> None:
+    if preset.task != spec.task:
+        raise FixableError(
+            "Task and preset do not belong together.",
+            expected=f"task {preset.task!r} for preset {preset.name!r}",
+            found=f"task {spec.task!r}",
+            fix="Change one of them.",
+            field="task",
+        )
+    if spec.backend not in preset.backends:
+        raise FixableError(
+            "This backend cannot run the preset.",
+            expected=f"one of {', '.join(preset.backends)}",
+            found=repr(spec.backend),
+            fix="Choose a backend that the preset lists.",
+            field="backend",
+        )
+    for name in preset.needs:
+        if getattr(spec.data, name) is None:
+            raise FixableError(
+                "The run has no data to work on.",
+                expected=f"a Parquet file as data.{name} for preset {preset.name!r}",
+                found="null",
+                fix=f"Give data.{name}.",
+                field=f"data.{name}",
+            )
+
+
+def _with_absolute_paths(spec: Spec, base: Path) -> Spec:
+    paths = {
+        name: (base / value).resolve()
+        for name, value in spec.data
+        if isinstance(value, Path)
+    }
+    return spec.model_copy(update={"data": spec.data.model_copy(update=paths)})

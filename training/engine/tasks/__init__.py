@@ -1,0 +1,1 @@
+"""One module a task: each exports ``run(context) -> TaskResult``."""

@@ -1,0 +1,158 @@
+"""Sample completions of prompts; finished batches are written as they come."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training.engine import loop
+from training.engine.context import RunContext, TaskResult
+from training.engine.data import PROMPT_COLUMNS, read_table
+from training.engine.models import load_policy
+from training.engine.progress import Progress
+from training.engine.sampling import Completion, Prompt, Sampling, sample
+
+STREAM = "completions.jsonl"
+FINAL = "completions.parquet"
+
+SCHEMA = pa.schema(
+    [
+        ("prompt_id", pa.string()),
+        ("sample", pa.int32()),
+        ("content", pa.string()),
+        ("finish_reason", pa.string()),
+        ("tokens", pa.int32()),
+        ("mean_logprob", pa.float64()),
+    ]
+)
+
+_SHOWN_SAMPLES = 5
+
+Row = dict[str, Any]
+
+
+def run(context: RunContext) -> TaskResult:
+    """Sample completions; leave ``completions.jsonl`` and ``completions.parquet``."""
+    spec = context.spec
+    assert spec.data.prompts is not None
+    prompts = read_prompts(spec.data.prompts)
+    if spec.limits.max_rows is not None:
+        prompts = prompts[: spec.limits.max_rows]
+    samples = context.integer("samples")
+    loaded = load_policy(spec.model, seed=spec.seed)
+    done = _finished(context)
+    context.events.emit(
+        "started",
+        step=len(done),
+        task=spec.task,
+        preset=spec.preset,
+        rows={"prompts": len(prompts), "completions": len(prompts) * samples},
+        environment=loop.environment(loaded.model),
+        resumed_from={"completions": len(done)} if done else None,
+        warnings=[],
+    )
+    settings = sampling_settings(context)
+    stream = context.out / STREAM
+    with (
+        stream.open("w", encoding="utf-8") as file,
+        Progress(
+            context,
+            total=len(prompts) * samples,
+            unit="completions",
+            label="sampling",
+            done=len(done),
+        ) as progress,
+    ):
+        for row in done.values():
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        file.flush()
+        shown = 0
+        for batch in sample(
+            loaded,
+            prompts,
+            samples,
+            settings,
+            skip=lambda prompt_id, number: (prompt_id, number) in done,
+        ):
+            new = [c.as_row() for c in batch if (c.prompt_id, c.sample) not in done]
+            for row in new:
+                done[row["prompt_id"], row["sample"]] = row
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.flush()
+            if shown < _SHOWN_SAMPLES:
+                shown += 1
+                _show(context, batch[0], len(done))
+            progress.tick(len(new))
+    rows = list(done.values())
+    _write(context.out / FINAL, rows, prompts)
+    stopped = sum(row["finish_reason"] == "stop" for row in rows)
+    return TaskResult(
+        step=len(rows),
+        metrics={
+            "completions": len(rows),
+            "tokens": sum(row["tokens"] for row in rows),
+            "mean_tokens": sum(row["tokens"] for row in rows) / max(len(rows), 1),
+            "stopped_share": stopped / max(len(rows), 1),
+            "seconds": round(context.elapsed(), 3),
+        },
+        files=(FINAL, STREAM),
+    )
+
+
+def read_prompts(path: Path) -> list[Prompt]:
+    """Read ``prompts.parquet``; a prompt id that comes twice is read once."""
+    table = read_table(path, PROMPT_COLUMNS, "data.prompts")
+    prompts: dict[str, Prompt] = {}
+    for row in table.to_pylist():
+        messages = [
+            {"role": m["role"], "content": m["content"] or ""} for m in row["messages"]
+        ]
+        prompts.setdefault(
+            str(row["prompt_id"]), Prompt(str(row["prompt_id"]), messages)
+        )
+    return list(prompts.values())
+
+
+def sampling_settings(context: RunContext) -> Sampling:
+    """Return the sampling part of the settings."""
+    return Sampling(
+        temperature=context.number("temperature"),
+        top_p=context.number("top_p"),
+        max_new_tokens=context.integer("max_new_tokens"),
+        max_prompt_tokens=context.integer("max_prompt_tokens"),
+        batch_size=context.integer("batch_size"),
+        seed=context.spec.seed,
+    )
+
+
+def _finished(context: RunContext) -> dict[tuple[str, int], Row]:
+    """Return what earlier attempts completed; a half-written last line is skipped."""
+    rows: dict[tuple[str, int], Row] = {}
+    for directory in context.resume_from:
+        path = directory / STREAM
+        if not path.is_file():
+            continue
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                row = json.loads(line)
+                rows.setdefault((row["prompt_id"], int(row["sample"])), row)
+            except (ValueError, KeyError, TypeError):
+                continue
+    return rows
+
+
+def _show(context: RunContext, completion: Completion, step: int) -> None:
+    context.events.emit("sample", step=step, **completion.as_row())
+
+
+def _write(path: Path, rows: list[Row], prompts: list[Prompt]) -> None:
+    order = {prompt.prompt_id: i for i, prompt in enumerate(prompts)}
+    kept = [row for row in rows if row["prompt_id"] in order]
+    kept.sort(key=lambda row: (order[row["prompt_id"]], row["sample"]))
+    temporary = path.with_suffix(".tmp")
+    pq.write_table(pa.Table.from_pylist(kept, schema=SCHEMA), temporary)
+    temporary.replace(path)

@@ -1,0 +1,119 @@
+"""Reward models on TRL's trainer: Bradley-Terry, optional margin and centring.
+
+Supports any sequence-classification backbone with one output, encoder or causal, full
+weights or LoRA. Uses decided comparisons; ties are counted and left out, because the
+loss has no place for them. Rows over the length are shortened and counted (TRL would
+drop them).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from datasets import Dataset
+from trl import RewardConfig, RewardTrainer
+
+from training.engine import loop, subset
+from training.engine.context import RunContext, TaskResult
+from training.engine.data import Pair, PairTokens, pair_tokens, read_pairs
+from training.engine.lora import lora_config, merged
+from training.engine.models import Loaded, load_reward, save_model
+from training.engine.tasks import common
+
+
+def run(context: RunContext) -> TaskResult:
+    """Train a reward model; leave ``model/`` and its metrics."""
+    spec = context.spec
+    assert spec.data.train is not None
+    pairs = read_pairs(
+        spec.data.train,
+        field="data.train",
+        pool=context.flag("pool_labels"),
+        decided_only=True,
+    )
+    loaded = load_reward(spec.model, seed=spec.seed)
+    max_length = common.usable_length(context, loaded)
+    rows, shortened = pair_tokens(loaded.tokenizer, pairs.pairs, max_length)
+    context.control.check()
+
+    def build(
+        model: Any, chosen: Sequence[int], extra: dict[str, Any]
+    ) -> RewardTrainer:
+        return _trainer(
+            context,
+            loaded,
+            model,
+            [pairs.pairs[i] for i in chosen],
+            [rows[i] for i in chosen],
+            max_length,
+            extra,
+        )
+
+    def timed(chosen: Sequence[int], extra: dict[str, Any]) -> RewardTrainer:
+        return build(copy.deepcopy(loaded.model), chosen, extra)
+
+    kept = common.choose_rows(context, [row.length for row in rows], timed)
+    trainer = build(loaded.model, kept.indices, {})
+    start = loop.starting_point(context)
+    context.events.emit(
+        "started",
+        step=start.checkpoint.step if start.checkpoint else 0,
+        task=spec.task,
+        preset=spec.preset,
+        rows={**pairs.counts(), "trained_on": len(kept.indices)},
+        shortened={"rows": shortened, "max_length": max_length},
+        subset=kept.summary(),
+        template=loaded.template,
+        environment=loop.environment(loaded.model),
+        **start.as_dict(),
+    )
+    callback = loop.RunCallback(context, deadline=common.deadline(context))
+    state = loop.train(trainer, context, callback, start)
+    model = merged(trainer.model)
+    model.config.hone = {"max_length": max_length, "template": loaded.template}
+    save_model(model, loaded.tokenizer, context.out / "model")
+    metrics = common.training_metrics(callback)
+    metrics["rows/shortened"] = shortened
+    metrics |= common.validate_reward(
+        context, Loaded(model, loaded.tokenizer, loaded.template), max_length
+    )
+    return TaskResult(
+        step=state.global_step,
+        metrics=metrics,
+        model="model",
+        subset=common.subset_report(kept, callback),
+    )
+
+
+def _trainer(
+    context: RunContext,
+    loaded: Loaded,
+    model: Any,
+    pairs: Sequence[Pair],
+    rows: Sequence[PairTokens],
+    max_length: int,
+    extra: dict[str, Any],
+) -> RewardTrainer:
+    columns: dict[str, list[Any]] = {
+        "chosen_ids": [row.prompt + row.chosen for row in rows],
+        "rejected_ids": [row.prompt + row.rejected for row in rows],
+    }
+    if context.flag("use_margin"):
+        columns["margin"] = [pair.margin or 0.0 for pair in pairs]
+    dataset = loop.length_column(
+        Dataset.from_dict(columns), [row.length for row in rows]
+    )
+    arguments = loop.training_arguments(context) | extra
+    arguments["max_length"] = max_length
+    return RewardTrainer(
+        model=model,
+        args=RewardConfig(
+            **arguments,
+            center_rewards_coefficient=context.params["center_rewards_coefficient"],
+        ),
+        train_dataset=dataset,
+        processing_class=loaded.tokenizer,
+        peft_config=lora_config(context.spec.lora, reward=True),
+    )

@@ -1,0 +1,115 @@
+"""Score completions with a reward model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from training.engine import loop
+from training.engine.context import RunContext, TaskResult
+from training.engine.data import (
+    ROW_COLUMNS,
+    Messages,
+    read_table,
+    shorten,
+    tokenize,
+)
+from training.engine.evaluate.metrics import mean_and_error
+from training.engine.models import Loaded, load_reward
+from training.engine.progress import Progress
+from training.engine.scorers import Tick, reward_scores
+
+FINAL = "scores.parquet"
+SCHEMA = pa.schema([("row_id", pa.string()), ("score", pa.float64())])
+DEFAULT_LENGTH = 512
+
+
+def run(context: RunContext) -> TaskResult:
+    """Score ``rows.parquet``; leave ``scores.parquet`` in the same order."""
+    spec = context.spec
+    assert spec.data.rows is not None
+    table = read_table(spec.data.rows, ROW_COLUMNS, "data.rows")
+    rows = table.to_pylist()
+    loaded = load_reward(spec.model, seed=spec.seed)
+    asked = context.params["max_length"]
+    length = trained_length(loaded) if asked is None else int(asked)
+    context.events.emit(
+        "started",
+        step=0,
+        task=spec.task,
+        preset=spec.preset,
+        rows={"rows": len(rows)},
+        environment=loop.environment(loaded.model),
+        resumed_from=None,
+        warnings=[],
+    )
+    with Progress(
+        context, total=len(rows), unit="completions", label="scoring"
+    ) as progress:
+        scores, shortened = score_completions(
+            loaded,
+            [row["prompt"] for row in rows],
+            [row["completion"] for row in rows],
+            max_length=length,
+            batch_size=context.integer("batch_size"),
+            tick=progress.tick,
+        )
+    path = context.out / FINAL
+    temporary = path.with_suffix(".tmp")
+    pq.write_table(
+        pa.table(
+            {"row_id": [str(row["row_id"]) for row in rows], "score": scores},
+            schema=SCHEMA,
+        ),
+        temporary,
+    )
+    temporary.replace(path)
+    mean, error = mean_and_error(scores)
+    return TaskResult(
+        step=len(rows),
+        metrics={
+            "completions": len(rows),
+            "shortened": shortened,
+            "score/mean": mean,
+            "score/standard_error": error,
+            "score/min": min(scores),
+            "score/max": max(scores),
+        },
+        files=(FINAL,),
+    )
+
+
+def trained_length(loaded: Loaded) -> int:
+    """Return the maximum length a reward model was trained with, if it says so."""
+    told = getattr(loaded.model.config, "hone", None)
+    length = told.get("max_length") if isinstance(told, dict) else None
+    return min(int(length or DEFAULT_LENGTH), loaded.context)
+
+
+def score_completions(
+    loaded: Loaded,
+    prompts: Sequence[Messages],
+    completions: Sequence[Messages],
+    *,
+    max_length: int,
+    batch_size: int,
+    tick: Tick | None = None,
+) -> tuple[list[float], int]:
+    """Return one score per completion and how many had to be shortened."""
+    keep = 1 if loaded.tokenizer.cls_token_id is not None else 0
+    sequences, shortened = [], 0
+    for prompt, completion in zip(prompts, completions, strict=True):
+        head, tails = tokenize(loaded.tokenizer, list(prompt), [list(completion)])
+        head, tails, cut = shorten(head, tails, max_length, keep_first=keep)
+        shortened += cut
+        sequences.append(head + tails[0])
+    scores = reward_scores(
+        loaded.model,
+        sequences,
+        pad_token_id=int(loaded.tokenizer.pad_token_id or 0),
+        batch_size=batch_size,
+        tick=tick,
+    )
+    return scores, shortened
