@@ -1,0 +1,17 @@
+/** The workspace, handed down to the components of its page. */
+import { createContext, use } from "react";
+import type { View, Workspace } from "../actions";
+import type { DeskState } from "../desk";
+import { useStore } from "../store";
+
+export const WorkspaceContext = createContext<Workspace | null>(null);
+
+export function useWorkspace(): { workspace: Workspace; desk: DeskState; view: View } {
+  const workspace = use(WorkspaceContext);
+  if (!workspace) throw new Error("useWorkspace needs a WorkspaceContext around it");
+  return {
+    workspace,
+    desk: useStore(workspace.desk.state),
+    view: useStore(workspace.view),
+  };
+}

@@ -1,0 +1,626 @@
+/**
+ * One person's desk in one project: the task in front, the next ones leased
+ * ahead, the answers given before, and the draft. Knows no view library.
+ */
+import { ApiError, OfflineError, type Api } from "./api";
+import type { DraftStore } from "./drafts";
+import { uuid } from "./ids";
+import {
+  askable,
+  draftOf,
+  EMPTY_DRAFT,
+  judgmentsOf,
+  lackOf,
+  sameJudgments,
+  type Draft,
+} from "./judgments";
+import type { Outbox } from "./outbox";
+import type { AnswerEntry, Entry, SkipEntry } from "./outboxStorage";
+import { Store } from "./store";
+import { ActiveTimer } from "./timer";
+import type {
+  Assignment,
+  AssignmentBatch,
+  FlagJudgment,
+  Judgment,
+  Progress,
+  Project,
+  Question,
+  Thanks,
+} from "./types";
+
+/** Tasks held at once, and the number below which more are asked for. */
+const AHEAD = 5;
+const TOP_UP_BELOW = 3;
+/** A skip waits this long before it is sent, so that undo can take it back. */
+export const SKIP_GRACE_MS = 10_000;
+const UPKEEP_EVERY_MS = 15_000;
+/** Leases of a person who has been away longer than this are let go. */
+const AWAY_AFTER_MS = 5 * 60_000;
+
+export interface Past {
+  kind: "answer" | "skip";
+  assignment: Assignment;
+  judgments: Judgment[];
+  clientId: string;
+  feedbackId: string | null;
+}
+
+export interface DeskState {
+  phase: "loading" | "open" | "finished" | "paused" | "failed";
+  /** queue[0] is in front; the rest is leased ahead. */
+  queue: Assignment[];
+  /** Oldest first. */
+  past: Past[];
+  /** The place in `past` of the answer being corrected. */
+  at: number | null;
+  draft: Draft;
+  /** The place of the question that digits answer. */
+  question: number;
+  progress: Progress;
+  thanks: Thanks | null;
+  /** What went wrong, and what happens next. */
+  error: string | null;
+  /** One sentence about what just happened; `n` tells repeats apart. */
+  notice: { text: string; n: number } | null;
+  /** The last attempt to get tasks found no server. */
+  offline: boolean;
+}
+
+export interface DeskParts {
+  api: Pick<Api, "lease" | "history" | "renew" | "answer">;
+  outbox: Pick<Outbox, "add" | "takeBack" | "onAcknowledged" | "status">;
+  drafts: DraftStore;
+  project: Project;
+  user: string;
+  holder: string;
+  /** Where the id of the task in front is remembered, for reloads. */
+  memory?: Pick<Storage, "getItem" | "setItem">;
+}
+
+export class Desk {
+  readonly state: Store<DeskState>;
+  readonly questions: Question[];
+  timer = new ActiveTimer();
+
+  #parts: DeskParts;
+  #refilling = false;
+  #busy = false;
+  #serverState: AssignmentBatch["state"] = "open";
+  #abort = new AbortController();
+  #upkeep: ReturnType<typeof setInterval> | undefined;
+  #stop: (() => void)[] = [];
+  #lastSeen = Date.now();
+  #notices = 0;
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts;
+    this.questions = askable(parts.project.protocol.questions);
+    this.state = new Store<DeskState>({
+      phase: "loading",
+      queue: [],
+      past: [],
+      at: null,
+      draft: EMPTY_DRAFT,
+      question: 0,
+      progress: parts.project.progress,
+      thanks: null,
+      error: null,
+      notice: null,
+      offline: false,
+    });
+  }
+
+  /** The task on the screen: the one in front, or one being corrected. */
+  get shown(): Assignment | null {
+    const { at, past, queue } = this.state.get();
+    return (at === null ? queue[0] : past[at]?.assignment) ?? null;
+  }
+
+  start(): void {
+    this.#abort = new AbortController();
+    this.#refilling = false;
+    this.#stop.push(
+      this.#parts.outbox.onAcknowledged((entry, receipt) => {
+        const past = this.state
+          .get()
+          .past.map((each) =>
+            each.clientId === entry.client_id
+              ? { ...each, feedbackId: receipt?.feedback_id ?? null }
+              : each,
+          );
+        this.state.set({ past });
+        if (receipt && entry.project === this.#parts.project.slug) {
+          this.state.set({ progress: receipt.progress });
+        }
+        if (this.state.get().offline) void this.refill();
+      }),
+    );
+    this.#upkeep = setInterval(() => void this.#keepLeases(), UPKEEP_EVERY_MS);
+    void this.refill();
+    void this.#remember();
+  }
+
+  stop(): void {
+    this.#keepTime();
+    this.#abort.abort();
+    clearInterval(this.#upkeep);
+    for (const stop of this.#stop) stop();
+    this.#stop = [];
+  }
+
+  /** The person pressed, moved or scrolled. */
+  touch(): void {
+    this.#lastSeen = Date.now();
+    this.timer.touch();
+  }
+
+  /** The page was hidden: stop the clock and put the time down. */
+  hide(): void {
+    this.timer.pause();
+    this.#keepTime();
+  }
+
+  // --- Getting tasks ---------------------------------------------------
+
+  /** Ask for tasks until enough are at hand. */
+  async refill(): Promise<void> {
+    if (this.#refilling) return;
+    this.#refilling = true;
+    try {
+      const { api, project, holder } = this.#parts;
+      // Tasks whose answers are still on their way count as held by this tab.
+      const count = AHEAD + Math.min(AHEAD, this.#unsent().size);
+      const ask = { slug: project.slug, count, holder };
+      const batch = await api.lease(ask, this.#abort.signal);
+      this.#take(batch);
+    } catch (error) {
+      this.#failed(error);
+    } finally {
+      this.#refilling = false;
+    }
+  }
+
+  #take(batch: AssignmentBatch): void {
+    const before = this.state.get();
+    const gone = this.#unsent();
+    for (const past of before.past) gone.add(past.assignment.id);
+    const fresh = new Map(batch.assignments.map((each) => [each.id, each]));
+    const held = before.queue.map((each) => {
+      const lease = fresh.get(each.id);
+      // Only the lease is new: the screen keeps the very same task.
+      return lease ? { ...each, expires_at: lease.expires_at } : each;
+    });
+    const known = new Set(held.map((each) => each.id));
+    let added = batch.assignments.filter(
+      (each) => !known.has(each.id) && !gone.has(each.id) && !each.answer,
+    );
+    if (held.length === 0) {
+      const front = Number(this.#parts.memory?.getItem(this.#frontKey));
+      added = [
+        ...added.filter((each) => each.id === front),
+        ...added.filter((each) => each.id !== front),
+      ];
+    }
+    const queue = [...held, ...added];
+    this.#serverState = batch.state;
+    this.state.set({
+      queue,
+      progress: batch.progress,
+      thanks: batch.thanks,
+      error: null,
+      offline: false,
+    });
+    this.#settlePhase();
+    if (before.queue.length === 0 && before.at === null && queue[0]) {
+      this.#open(queue[0]);
+    }
+  }
+
+  #settlePhase(): void {
+    const { queue } = this.state.get();
+    const paused = this.#serverState === "paused";
+    if (queue.length > 0) this.state.set({ phase: paused ? "paused" : "open" });
+    else if (this.#serverState === "open") this.state.set({ phase: "loading" });
+    else this.state.set({ phase: this.#serverState });
+  }
+
+  #failed(error: unknown): void {
+    if (this.#abort.signal.aborted) return;
+    if (error instanceof OfflineError || (error instanceof ApiError && error.transient)) {
+      this.state.set({ offline: true });
+      return;
+    }
+    const known = error instanceof ApiError;
+    if (!known) console.error(error);
+    const text = known ? error.message : "Something broke in this page. Reload it.";
+    if (known && error.status === 401) {
+      this.#parts.outbox.status.set({ signedOut: true });
+    }
+    this.state.set({ error: text });
+    if (this.state.get().queue.length === 0) this.state.set({ phase: "failed" });
+  }
+
+  async #keepLeases(): Promise<void> {
+    const { queue, at, offline, phase } = this.state.get();
+    this.#keepTime();
+    const polls = queue.length === 0 && phase !== "failed";
+    if (offline || polls) await this.refill();
+    if (Date.now() - this.#lastSeen > AWAY_AFTER_MS) return;
+    const { project, api } = this.#parts;
+    const soon = Date.now() + Math.max(60_000, project.lease_seconds * 400);
+    for (const [place, each] of queue.entries()) {
+      if (Date.parse(each.expires_at) > soon) continue;
+      try {
+        const { expires_at } = await api.renew(each.id);
+        this.state.set({
+          queue: this.state
+            .get()
+            .queue.map((one) => (one.id === each.id ? { ...one, expires_at } : one)),
+        });
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.transient) return;
+        // Somebody else has it now. The task being read stays: a late answer
+        // is kept. The ones behind it make room for fresh ones.
+        if (place > 0 || at !== null) this.#drop(each.id);
+      }
+    }
+    this.#topUp();
+  }
+
+  #drop(id: number): void {
+    const queue = this.state.get().queue.filter((each) => each.id !== id);
+    this.state.set({ queue });
+  }
+
+  #topUp(): void {
+    if (this.state.get().queue.length < TOP_UP_BELOW) void this.refill();
+  }
+
+  /** Ids of this project's tasks whose answers are still on this device. */
+  #unsent(): Set<number> {
+    return new Set(
+      this.#parts.outbox.status
+        .get()
+        .entries.filter((entry) => entry.project === this.#parts.project.slug)
+        .map((entry) => entry.assignment.id),
+    );
+  }
+
+  // --- The answer in hand -----------------------------------------------
+
+  choose(value: string): void {
+    const question = this.questions[this.state.get().question];
+    if (!question) return;
+    const { draft } = this.state.get();
+    this.#edit({ choices: { ...draft.choices, [question.id]: value } });
+    const next = this.questions.findIndex((each) => {
+      return !this.state.get().draft.choices[each.id];
+    });
+    if (next >= 0) this.focusQuestion(next);
+  }
+
+  focusQuestion(place: number): void {
+    const last = this.questions.length - 1;
+    this.state.set({ question: Math.max(0, Math.min(last, place)) });
+  }
+
+  setReason(reason: string): void {
+    this.#edit({ reason });
+  }
+
+  /** Set a flag, or take it back when it is there already. */
+  toggleFlag(flag: FlagJudgment): void {
+    const { flags } = this.state.get().draft;
+    const others = flags.filter(
+      (each) => each.flag !== flag.flag || each.target !== flag.target,
+    );
+    const had = others.length < flags.length;
+    this.#edit({ flags: had ? others : [...others, flag] });
+  }
+
+  noteFlag(flag: FlagJudgment, note: string): void {
+    const flags = this.state
+      .get()
+      .draft.flags.map((each) =>
+        each.flag === flag.flag && each.target === flag.target ? { ...each, note } : each,
+      );
+    this.#edit({ flags });
+  }
+
+  get complete(): boolean {
+    return this.shown !== null && lackOf(this.state.get().draft, this.questions) === null;
+  }
+
+  #edit(change: Partial<Draft>): void {
+    const shown = this.shown;
+    if (!shown) return;
+    const draft = { ...this.state.get().draft, ...change };
+    draft.activeMs = this.timer.elapsedMs();
+    this.state.set({ draft, notice: null });
+    this.#parts.drafts.save(shown.id, draft);
+  }
+
+  #keepTime(): void {
+    const { draft } = this.state.get();
+    const touched =
+      Object.keys(draft.choices).length > 0 || draft.reason || draft.flags.length > 0;
+    const shown = this.shown;
+    if (!shown || !touched) return;
+    this.#parts.drafts.save(shown.id, { ...draft, activeMs: this.timer.elapsedMs() });
+  }
+
+  /** Accept the answer and go on. The answer is on the disk first. */
+  async accept(): Promise<void> {
+    const shown = this.shown;
+    if (!shown || this.#busy) return;
+    const { draft, at, past } = this.state.get();
+    const lack = lackOf(draft, this.questions);
+    if (lack) {
+      const text =
+        lack.what === "reason"
+          ? "This project asks for a reason. Press R and write one."
+          : `Choose an answer first: ${lack.question.text}`;
+      return this.notify(text);
+    }
+    const judgments = judgmentsOf(draft, shown, this.questions);
+    const earlier = at === null ? null : (past[at] ?? null);
+    if (earlier && sameJudgments(earlier.judgments, judgments)) {
+      this.toPresent();
+      return this.notify("Nothing changed.");
+    }
+    const entry = this.#answerEntry({ shown, judgments, earlier });
+    const done: Past = {
+      kind: "answer",
+      assignment: shown,
+      judgments,
+      clientId: entry.client_id,
+      feedbackId: null,
+    };
+    this.#busy = true;
+    try {
+      done.feedbackId = await this.#post(entry);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return this.notify(`Your answer is not saved yet: ${why}`);
+    } finally {
+      this.#busy = false;
+    }
+    this.#parts.drafts.drop(shown.id);
+    const now = this.state.get();
+    if (earlier) {
+      const place = now.past.findIndex((each) => each.clientId === earlier.clientId);
+      this.state.set({ past: now.past.with(place, done) });
+      this.toPresent();
+      this.notify("Corrected.");
+    } else {
+      this.#leave(done);
+      this.state.set({ notice: null });
+    }
+  }
+
+  /** Returns the server's id when the answer had to be sent at once. */
+  async #post(entry: AnswerEntry): Promise<string | null> {
+    try {
+      await this.#parts.outbox.add(entry);
+      return null;
+    } catch (storageError) {
+      // A full disk or a private window: send it before the screen moves on.
+      console.warn("this device cannot keep answers; sending directly", storageError);
+      const body = { ...entry.body };
+      const receipt = await this.#parts.api.answer(entry.assignment.id, body);
+      this.state.set({ progress: receipt.progress });
+      return receipt.feedback_id;
+    }
+  }
+
+  #answerEntry(of: {
+    shown: Assignment;
+    judgments: Judgment[];
+    earlier: Past | null;
+  }): AnswerEntry {
+    const clientId = uuid();
+    return {
+      ...this.#entryBase(of.shown, clientId),
+      kind: "answer",
+      corrects: of.earlier && !of.earlier.feedbackId ? of.earlier.clientId : null,
+      body: {
+        client_id: clientId,
+        judgments: of.judgments,
+        active_ms: this.timer.elapsedMs(),
+        protocol_version: of.shown.protocol_version,
+        supersedes: of.earlier?.feedbackId ?? null,
+      },
+    };
+  }
+
+  #entryBase(
+    assignment: Assignment,
+    clientId: string,
+  ): Omit<AnswerEntry, "kind" | "body" | "corrects"> {
+    return {
+      client_id: clientId,
+      user: this.#parts.user,
+      project: this.#parts.project.slug,
+      assignment,
+      created_at: Date.now(),
+      send_after: 0,
+      attempts: 0,
+      claim: null,
+      refusal: null,
+    };
+  }
+
+  /** Put the task in front aside and open the next one. */
+  #leave(done: Past): void {
+    const { past, queue } = this.state.get();
+    const rest = queue.filter((each) => each.id !== done.assignment.id);
+    this.state.set({ past: [...past, done], queue: rest });
+    this.#open(rest[0] ?? null);
+    this.#settlePhase();
+    this.#topUp();
+  }
+
+  /** Lay a task on the desk, with its draft if one was begun. */
+  #open(assignment: Assignment | null, fallback: Draft = EMPTY_DRAFT): void {
+    const stored = assignment ? this.#parts.drafts.load(assignment.id) : null;
+    const draft = stored ?? fallback;
+    this.timer = new ActiveTimer({ total: draft.activeMs });
+    if (typeof document === "undefined" || !document.hidden) this.timer.touch();
+    this.state.set({ draft, question: 0 });
+    if (assignment && this.state.get().at === null) {
+      this.#parts.memory?.setItem(this.#frontKey, String(assignment.id));
+    }
+  }
+
+  get #frontKey(): string {
+    return `hone.front.${this.#parts.project.slug}`;
+  }
+
+  /** Skip the task in front; undo takes it back for a few seconds. */
+  async skip(reason: string): Promise<void> {
+    const { at, draft } = this.state.get();
+    const shown = this.shown;
+    if (!shown || at !== null || this.#busy) return;
+    const clientId = uuid();
+    const [flag] = draft.flags;
+    const entry: SkipEntry = {
+      ...this.#entryBase(shown, clientId),
+      kind: "skip",
+      send_after: Date.now() + SKIP_GRACE_MS,
+      body: { reason, flag: flag ? { kind: flag.flag, note: flag.note } : null },
+    };
+    this.#busy = true;
+    try {
+      await this.#parts.outbox.add(entry);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return this.notify(`The task is not skipped: ${why}`);
+    } finally {
+      this.#busy = false;
+    }
+    this.#keepTime();
+    this.#leave({
+      kind: "skip",
+      assignment: shown,
+      judgments: [],
+      clientId,
+      feedbackId: null,
+    });
+    this.notify("Skipped. Undo brings it back for ten seconds.");
+  }
+
+  // --- Looking back -------------------------------------------------------
+
+  get canGoBack(): boolean {
+    const { at, past } = this.state.get();
+    return (at ?? past.length) > 0;
+  }
+
+  /** Undo: back to the last answer, then the one before it. */
+  async back(): Promise<void> {
+    this.#keepTime();
+    const { at, past } = this.state.get();
+    const place = (at ?? past.length) - 1;
+    const earlier = past[place];
+    if (!earlier) return this.notify("There is no earlier answer of yours here.");
+    if (earlier.kind === "skip") {
+      const taken = await this.#parts.outbox.takeBack(earlier.clientId);
+      const rest = this.state.get().past.filter((each) => each !== earlier);
+      if (!taken) {
+        // It went back to the queue: look at the one before it instead.
+        this.state.set({ past: rest });
+        this.notify("The skipped task has gone back to the queue.");
+        return this.state.get().at === null ? undefined : this.back();
+      }
+      const queue = [earlier.assignment, ...this.state.get().queue];
+      this.state.set({ past: rest, queue, at: null, phase: "open" });
+      this.#open(earlier.assignment);
+      return this.notify("The skipped task is back.");
+    }
+    this.state.set({ at: place, notice: null });
+    this.#open(earlier.assignment, draftOf(earlier.judgments, this.questions));
+  }
+
+  /** Towards the present again. */
+  forward(): void {
+    const { at, past } = this.state.get();
+    if (at === null) return;
+    this.#keepTime();
+    const next = past.findIndex((each, i) => i > at && each.kind === "answer");
+    if (next < 0) return this.toPresent();
+    const later = past[next]!;
+    this.state.set({ at: next, notice: null });
+    this.#open(later.assignment, draftOf(later.judgments, this.questions));
+  }
+
+  toPresent(): void {
+    if (this.state.get().at === null) return;
+    this.#keepTime();
+    this.state.set({ at: null, notice: null });
+    this.#open(this.state.get().queue[0] ?? null);
+    this.#settlePhase();
+  }
+
+  /** Answers given before this page was opened, sent or still waiting. */
+  async #remember(): Promise<void> {
+    const { api, project, outbox } = this.#parts;
+    let answered: Assignment[] = [];
+    try {
+      const ask = { slug: project.slug, limit: 20 };
+      answered = await api.history(ask, this.#abort.signal);
+    } catch (error) {
+      // Undo then reaches back to the start of this page only.
+      if (!this.#abort.signal.aborted) console.warn("no earlier answers", error);
+    }
+    const waiting = outbox.status.get().entries.filter((entry) => {
+      return entry.project === project.slug && entry.user === this.#parts.user;
+    });
+    const before = [
+      ...answered.reverse().flatMap(pastOfAssignment),
+      ...waiting.flatMap(pastOfEntry),
+    ];
+    const here = this.state.get();
+    const latest = new Map<number, Past>();
+    // The last one of a task wins: a correction, or what was done meanwhile.
+    for (const each of [...before, ...here.past]) {
+      latest.delete(each.assignment.id);
+      latest.set(each.assignment.id, each);
+    }
+    const past = [...latest.values()];
+    const open = here.at === null ? null : here.past[here.at];
+    this.state.set({ past, at: open ? past.indexOf(open) : null });
+  }
+
+  notify(text: string): void {
+    this.#notices += 1;
+    this.state.set({ notice: { text, n: this.#notices } });
+  }
+}
+
+function pastOfAssignment(assignment: Assignment): Past[] {
+  const { answer } = assignment;
+  if (!answer) return [];
+  return [
+    {
+      kind: "answer",
+      assignment,
+      judgments: answer.judgments,
+      clientId: answer.client_id,
+      feedbackId: answer.feedback_id,
+    },
+  ];
+}
+
+function pastOfEntry(entry: Entry): Past[] {
+  if (entry.refusal) return [];
+  return [
+    {
+      kind: entry.kind,
+      assignment: entry.assignment,
+      judgments: entry.kind === "answer" ? entry.body.judgments : [],
+      clientId: entry.client_id,
+      feedbackId: null,
+    },
+  ];
+}

@@ -1,0 +1,105 @@
+/** Mounts the app and maps addresses to pages. */
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { lazy, StrictMode, Suspense, useEffect } from "react";
+import { createRoot } from "react-dom/client";
+import { ApiError } from "./api";
+import { State } from "./components/State";
+import { Login } from "./pages/Login";
+import { Projects } from "./pages/Projects";
+import { go, usePath } from "./router";
+import { HomeContext, openHome, useHome, useSession, type Home } from "./session";
+import { settings, showTheme } from "./settings";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/pages.css";
+import "./styles/workspace.css";
+import "./styles/text.css";
+
+// Markdown, mathematics and highlighting come with the workspace alone.
+const Workspace = lazy(() =>
+  import("./pages/Workspace").then((page) => ({ default: page.Workspace })),
+);
+
+function App() {
+  const path = usePath();
+  const { outbox } = useHome();
+  const session = useSession();
+  const user = session.data?.user ?? null;
+
+  useEffect(() => {
+    void outbox.signedIn(user?.username ?? null);
+  }, [outbox, user?.username]);
+
+  useEffect(() => {
+    if (!session.data || user || path === "/login") return;
+    go(`/login?next=${encodeURIComponent(location.pathname)}`, { replace: true });
+  }, [session.data, user, path]);
+
+  if (path === "/login") return <Login />;
+  if (session.error) {
+    return (
+      <main className="centre">
+        <State title="Hone cannot be reached">
+          <p>Your answers are kept on this device. The page opens once the server answers.</p>
+          <button type="button" className="button" onClick={() => void session.refetch()}>
+            Try now
+          </button>
+        </State>
+      </main>
+    );
+  }
+  if (!user) return <main className="centre" aria-busy="true" />;
+  const slug = /^\/projects\/([\w-]+)$/.exec(path)?.[1];
+  if (slug) {
+    return (
+      <Suspense fallback={<main className="centre" aria-busy="true" />}>
+        <Workspace slug={slug} user={user} />
+      </Suspense>
+    );
+  }
+  if (path === "/") return <Projects />;
+  return (
+    <main className="centre">
+      <State title="There is no such page">
+        <button type="button" className="button" onClick={() => go("/")}>
+          All projects
+        </button>
+      </State>
+    </main>
+  );
+}
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // The server's "no" does not change by asking again.
+      retry: (failures, error) =>
+        failures < 3 && !(error instanceof ApiError && !error.transient),
+      networkMode: "always",
+    },
+  },
+});
+
+function Root({ home }: { home: Home }) {
+  return (
+    <StrictMode>
+      <HomeContext value={home}>
+        <QueryClientProvider client={queries}>
+          <App />
+        </QueryClientProvider>
+      </HomeContext>
+    </StrictMode>
+  );
+}
+
+showTheme();
+// Choices made in another tab hold here too.
+window.addEventListener("storage", ({ key, newValue }) => {
+  if (key !== "hone.settings" || !newValue) return;
+  settings.set(JSON.parse(newValue));
+  showTheme();
+});
+const place = document.getElementById("root");
+if (!place) throw new Error("index.html has no element with the id root");
+const home = await openHome();
+createRoot(place).render(<Root home={home} />);
