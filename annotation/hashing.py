@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SPLITS = ("train", "validation", "test")
@@ -29,3 +30,41 @@ def split_of_group(
     if place < test:
         return "test"
     return "validation" if place < test + validation else "train"
+
+
+def prompt_hash(messages: Any, context: Any = None) -> str:
+    """Return a prompt's content address."""
+    return content_hash({"messages": messages, "context": context})
+
+
+def completion_hash(messages: Any, trace: Any = None) -> str:
+    """Return a completion's content address within its prompt.
+
+    Who wrote it is no part of it: the same text twice is nothing to compare.
+    """
+    return content_hash({"messages": messages, "trace": trace})
+
+
+def task_key(
+    prompt: str, completions: Iterable[str], *, kind: str = "", round: int | None = None
+) -> str:
+    """Return a task's content address: the same set of completions is one task.
+
+    Args:
+        prompt, completions: their content hashes; the order does not matter.
+        kind: sets tasks apart that ask different things of the same completions.
+        round: given, the same completions may be asked again in another round.
+    """
+    extra = [part for part in (kind, round) if part not in ("", None)]
+    return content_hash([prompt, sorted(completions), *extra])
+
+
+def group_key(messages: Sequence[Mapping[str, Any]], given: str = "") -> str:
+    """Return what ties prompts to one split: a given key, or the first user message."""
+    if given:
+        return content_hash({"group": given})
+    first = next(
+        (item["content"] for item in messages if item["role"] == "user"),
+        messages[0]["content"] if messages else "",
+    )
+    return content_hash({"first_user_message": first})

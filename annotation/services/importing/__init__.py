@@ -1,0 +1,27 @@
+"""Importing: files of comparisons and prompts into the record (docs/data.md)."""
+
+from annotation.services.importing.options import ImportOptions
+from annotation.services.importing.records import (
+    ActorKey,
+    Answer,
+    Record,
+    RowError,
+    Side,
+    TaskSettings,
+)
+from annotation.services.importing.running import import_file, nothing_read
+from annotation.services.importing.writing import Writer, Written
+
+__all__ = [
+    "ActorKey",
+    "Answer",
+    "ImportOptions",
+    "Record",
+    "RowError",
+    "Side",
+    "TaskSettings",
+    "Writer",
+    "Written",
+    "import_file",
+    "nothing_read",
+]
