@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -148,21 +149,14 @@ def _run_task(context: RunContext) -> TaskResult:
         transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
     context.control.check()
-    if context.spec.task == "reward":
-        from training.engine.tasks import reward as task
-    elif context.spec.task == "dpo":
-        from training.engine.tasks import dpo as task
-    elif context.spec.task == "generate":
-        from training.engine.tasks import generate as task
-    elif context.spec.task == "score":
-        from training.engine.tasks import score as task
-    else:
-        from training.engine.tasks import evaluate as task
-    return task.run(context)
+    task = importlib.import_module(f"training.engine.tasks.{context.spec.task}")
+    result = task.run(context)
+    assert isinstance(result, TaskResult)
+    return result
 
 
 def _succeed(context: RunContext, result: TaskResult) -> None:
-    summary = {
+    summary: dict[str, Any] = {
         "state": "succeeded",
         "step": result.step,
         "metrics": result.metrics,
@@ -201,7 +195,7 @@ def _crash(out: Path, reserve: Path, error: Exception) -> int:
 
 
 def _end(out: Path, reserve: Path, facts: dict[str, Any]) -> None:
-    """Write a status other than success, and its event; a full disk must not stop it."""
+    """Write a status other than success, and its event; a full disk is no obstacle."""
     with contextlib.suppress(OSError):
         reserve.unlink()
     status = {"metrics": {}, "model": None, "subset": None, **facts}

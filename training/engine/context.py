@@ -40,6 +40,10 @@ class RunContext:
         assert isinstance(value, int | float)
         return float(value)
 
+    def optional(self, name: str) -> float | None:
+        """Return a numeric setting that may be off."""
+        return None if self.params[name] is None else self.number(name)
+
     def integer(self, name: str) -> int:
         """Return a whole-number setting."""
         return int(self.number(name))

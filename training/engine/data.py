@@ -250,22 +250,23 @@ def tokenize(
     The completions start where the rendered conversations stop agreeing with the
     rendered prompt, as in TRL, so a template that closes a turn differently is safe.
     """
-    head = _render(tokenizer, prompt, generation=True)
-    full = [_render(tokenizer, prompt + completion) for completion in completions]
+    head = render(tokenizer, prompt, generation=True)
+    full = [render(tokenizer, prompt + completion) for completion in completions]
     shared = min(_common_prefix(head, ids) for ids in full)
     return head[:shared], [ids[shared:] for ids in full]
 
 
-def _render(
+def render(
     tokenizer: PreTrainedTokenizerBase, messages: Messages, *, generation: bool = False
 ) -> list[int]:
-    ids = tokenizer.apply_chat_template(
+    """Return a conversation's ids; ``generation`` ends it where the model answers."""
+    encoded: Any = tokenizer.apply_chat_template(
         messages,
         tokenize=True,
         return_dict=True,
         add_generation_prompt=generation,
-    )["input_ids"]
-    return list(ids)
+    )
+    return [int(token) for token in encoded["input_ids"]]
 
 
 def _common_prefix(one: list[int], other: list[int]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from peft import LoraConfig, PeftModel
+from torch.nn import Module
 from transformers import PreTrainedModel
 
 from training.engine.spec import LoraPart
@@ -25,10 +26,11 @@ def lora_config(part: LoraPart | None, *, reward: bool) -> LoraConfig | None:
     )
 
 
-def merged(model: PreTrainedModel | PeftModel) -> PreTrainedModel:
+def merged(model: Module | None) -> PreTrainedModel:
     """Return the model with its adapters folded into the weights."""
     if isinstance(model, PeftModel):
         plain = model.merge_and_unload()
         assert isinstance(plain, PreTrainedModel)
         return plain
+    assert isinstance(model, PreTrainedModel)
     return model

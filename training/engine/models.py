@@ -72,7 +72,7 @@ def load_policy(part: ModelPart, *, seed: int = 0) -> Loaded:
             raise _not_a_policy(part.source)
         tokenizer = tiny.build_tokenizer(encoder=False)
         model: PreTrainedModel = LlamaForCausalLM(tiny.causal_config(tokenizer))
-        model = model.to(DTYPES[part.dtype])
+        _cast(model, part)
     else:
         location = _local(source)
         config = _try(AutoConfig.from_pretrained, location, part.source)
@@ -108,7 +108,7 @@ def load_reward(part: ModelPart, *, seed: int = 0) -> Loaded:
             llama = tiny.causal_config(tokenizer)
             llama.num_labels = 1
             model = LlamaForSequenceClassification(llama)
-        model = model.to(DTYPES[part.dtype])
+        _cast(model, part)
     else:
         location = _local(source)
         tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
@@ -120,6 +120,10 @@ def load_reward(part: ModelPart, *, seed: int = 0) -> Loaded:
             dtype=DTYPES[part.dtype],
         )
     return _ready(model, tokenizer)
+
+
+def _cast(model: torch.nn.Module, part: ModelPart) -> None:
+    model.to(dtype=DTYPES[part.dtype])
 
 
 def _ready(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Loaded:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
-from training.engine.data import Messages, shorten
+from training.engine.data import Messages, render, shorten
 from training.engine.models import Loaded
 from training.engine.scorers import completion_logprobs
 
@@ -53,7 +53,7 @@ class Completion:
     ids: list[int]
     mean_logprob: float
 
-    def as_row(self) -> dict[str, str | int | float]:
+    def as_row(self) -> dict[str, Any]:
         """Return the columns of ``completions.parquet``."""
         return {
             "prompt_id": self.prompt_id,
@@ -79,10 +79,8 @@ def prompt_ids(
     loaded: Loaded, messages: Messages, max_prompt_tokens: int
 ) -> tuple[list[int], bool]:
     """Return a prompt's ids up to where the model answers; True if it was shortened."""
-    ids = loaded.tokenizer.apply_chat_template(
-        messages, tokenize=True, return_dict=True, add_generation_prompt=True
-    )["input_ids"]
-    kept, _, cut = shorten(list(ids), [[]], max_prompt_tokens)
+    ids = render(loaded.tokenizer, messages, generation=True)
+    kept, _, cut = shorten(ids, [[]], max_prompt_tokens)
     return kept, cut
 
 
@@ -124,7 +122,8 @@ def sample(
 def _sample_batch(
     loaded: Loaded, jobs: list[tuple[Prompt, int]], settings: Sampling, *, seed: int
 ) -> list[Completion]:
-    model, tokenizer = loaded.model, loaded.tokenizer
+    model: Any = loaded.model
+    tokenizer = loaded.tokenizer
     room = max(loaded.context - settings.max_new_tokens, 8)
     longest = min(settings.max_prompt_tokens, room)
     heads = [prompt_ids(loaded, prompt.messages, longest)[0] for prompt, _ in jobs]
@@ -168,7 +167,7 @@ def _sample_batch(
         Completion(
             prompt_id=prompt.prompt_id,
             sample=number,
-            content=clean(tokenizer.decode(body, skip_special_tokens=True)),
+            content=clean(str(tokenizer.decode(body, skip_special_tokens=True))),
             finish_reason="stop" if stopped else "length",
             prompt_ids=head,
             ids=body,

@@ -19,7 +19,7 @@ def _batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
 
 
 def pad(rows: Sequence[Sequence[int]], value: int) -> tuple[Tensor, Tensor]:
-    """Return ids padded on the right and a mask that is 1 on real tokens, both (B, T)."""
+    """Return right-padded ids and a mask that is 1 on real tokens, both (B, T)."""
     width = max(len(row) for row in rows)
     ids = torch.full((len(rows), width), value, dtype=torch.long)
     mask = torch.zeros((len(rows), width), dtype=torch.long)

@@ -35,10 +35,10 @@ class DataPart(_Part):
 
 
 class LoraPart(_Part):
-    """Low-rank adapters in place of full weights; ``targets`` empty means all linear."""
+    """Low-rank adapters; null ``targets`` means every linear layer."""
 
     r: int = Field(default=16, ge=1, le=1024)
-    alpha: float = Field(default=32.0, gt=0)
+    alpha: int = Field(default=32, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: tuple[str, ...] | None = None
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from datasets import Dataset
 from transformers import PreTrainedModel
-from trl import DPOConfig, DPOTrainer
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
 
-from training.engine import compat, loop, subset
+from training.engine import compat, loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import PairTokens, pair_tokens, read_pairs
 from training.engine.lora import lora_config, merged

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from datasets import Dataset
-from trl import RewardConfig, RewardTrainer
+from trl.trainer.reward_config import RewardConfig
+from trl.trainer.reward_trainer import RewardTrainer
 
-from training.engine import loop, subset
+from training.engine import loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import Pair, PairTokens, pair_tokens, read_pairs
 from training.engine.lora import lora_config, merged
@@ -111,7 +112,7 @@ def _trainer(
         model=model,
         args=RewardConfig(
             **arguments,
-            center_rewards_coefficient=context.params["center_rewards_coefficient"],
+            center_rewards_coefficient=context.optional("center_rewards_coefficient"),
         ),
         train_dataset=dataset,
         processing_class=loaded.tokenizer,

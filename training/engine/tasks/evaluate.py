@@ -1,0 +1,262 @@
+"""Evaluate a reward model or a policy; leave ``report.json``."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from training.engine import loop
+from training.engine.context import RunContext, TaskResult
+from training.engine.data import Pair, pair_tokens, read_pairs
+from training.engine.errors import FixableError
+from training.engine.evaluate.baselines import text_of
+from training.engine.evaluate.policy_report import (
+    implied_accuracy,
+    kl_estimate,
+    win_rate,
+)
+from training.engine.evaluate.reward_report import flat_reward_metrics, reward_report
+from training.engine.events import write_json
+from training.engine.models import Loaded, load_policy, load_reward
+from training.engine.progress import Progress
+from training.engine.sampling import Completion, Prompt, Sampling, sample
+from training.engine.scorers import reward_scores
+from training.engine.spec import ModelPart
+from training.engine.tasks.generate import read_prompts, sampling_settings
+from training.engine.tasks.score import score_completions, trained_length
+
+REPORT = "report.json"
+TABLE_ROWS = 12
+TRAIN_PAIRS = 256
+"""A policy's accuracy on training pairs is measured on at most this many."""
+
+
+def run(context: RunContext) -> TaskResult:
+    """Evaluate the model in the role that the settings give it."""
+    if context.text("role") == "reward":
+        report, metrics = _reward(context)
+    else:
+        report, metrics = _policy(context)
+    write_json(context.out / REPORT, report)
+    return TaskResult(step=int(metrics["pairs"]), metrics=metrics, files=(REPORT,))
+
+
+def _started(context: RunContext, loaded: Loaded, rows: dict[str, Any]) -> None:
+    context.events.emit(
+        "started",
+        step=0,
+        task=context.spec.task,
+        preset=context.spec.preset,
+        rows=rows,
+        environment=loop.environment(loaded.model),
+        resumed_from=None,
+        warnings=[],
+    )
+
+
+def _pairs(context: RunContext, name: str, *, limit: int | None = None) -> list[Pair]:
+    """Return a split's decided pairs, pooled; a seeded choice of ``limit`` of them."""
+    path = getattr(context.spec.data, name)
+    if path is None:
+        return []
+    pairs = read_pairs(
+        path, field=f"data.{name}", pool=True, decided_only=True, may_be_empty=True
+    ).pairs
+    if limit is not None and len(pairs) > limit:
+        kept = random.Random(context.spec.seed).sample(range(len(pairs)), limit)
+        pairs = [pairs[i] for i in sorted(kept)]
+    return pairs
+
+
+def _required_test(context: RunContext) -> list[Pair]:
+    pairs = _pairs(context, "test", limit=context.spec.limits.max_rows)
+    if not pairs:
+        raise FixableError(
+            "There is nothing to evaluate on.",
+            expected="data.test with at least one decided comparison",
+            found="no such rows",
+            fix="Give the snapshot's test.parquet, or collect answers on test prompts.",
+            field="data.test",
+        )
+    return pairs
+
+
+def _reward(context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    test = _required_test(context)
+    train = _pairs(context, "train") if context.flag("baselines") else []
+    loaded = load_reward(context.spec.model, seed=context.spec.seed)
+    length = trained_length(loaded)
+    _started(context, loaded, {"test": len(test), "train": len(train)})
+    rows, shortened = pair_tokens(loaded.tokenizer, test, length)
+    with Progress(
+        context, total=2 * len(rows), unit="completions", label="scoring"
+    ) as progress:
+        scores = reward_scores(
+            loaded.model,
+            [row.prompt + row.chosen for row in rows]
+            + [row.prompt + row.rejected for row in rows],
+            pad_token_id=int(loaded.tokenizer.pad_token_id or 0),
+            batch_size=context.integer("batch_size"),
+            tick=progress.tick,
+        )
+    count = len(rows)
+    gaps = [scores[i] - scores[count + i] for i in range(count)]
+    report = reward_report(
+        gaps,
+        test,
+        train,
+        with_baselines=context.flag("baselines"),
+        resamples=context.integer("bootstrap"),
+        seed=context.spec.seed,
+    )
+    report |= {"role": "reward", "shortened": shortened, "max_length": length}
+    report["samples"] = [
+        {
+            "prompt": text_of(pair.prompt),
+            "chosen": text_of(pair.chosen),
+            "rejected": text_of(pair.rejected),
+            "gap": gap,
+        }
+        for pair, gap in sorted(zip(test, gaps, strict=True), key=lambda item: item[1])[
+            :TABLE_ROWS
+        ]
+    ]
+    return report, flat_reward_metrics(report)
+
+
+def _policy(context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
+    spec = context.spec
+    if spec.reference is None:
+        raise FixableError(
+            "A policy is measured against its reference.",
+            expected="a model as reference",
+            found="null",
+            fix="Give the model that the policy was trained from as reference.",
+            field="reference",
+        )
+    test = _pairs(context, "test", limit=spec.limits.max_rows)
+    train = _pairs(context, "train", limit=spec.limits.max_rows or TRAIN_PAIRS)
+    prompts = _prompts(context, test or train)
+    policy = load_policy(spec.model, seed=spec.seed)
+    reference = load_policy(spec.reference, seed=spec.seed)
+    counts = {"test": len(test), "train": len(train), "prompts": len(prompts)}
+    _started(context, policy, counts)
+    report: dict[str, Any] = {"role": "policy", **counts}
+    metrics: dict[str, Any] = {"pairs": len(test) + len(train)}
+    for name, pairs in (("train", train), ("test", test)):
+        if pairs:
+            part = _implied(context, policy, reference, pairs, f"{name} pairs")
+            report[f"implied_{name}"] = part
+            metrics[f"implied_accuracy/{name}"] = part["accuracy"]["value"]
+            metrics[f"implied_accuracy/{name}/low"] = part["accuracy"]["low"]
+            metrics[f"implied_accuracy/{name}/high"] = part["accuracy"]["high"]
+            metrics[f"implied_margin/{name}"] = part["margin"]
+    if prompts:
+        free = replace(sampling_settings(context), temperature=1.0, top_p=1.0)
+        drawn = _draw(context, policy, prompts, free, "sampling for KL")
+        report["kl"] = kl_estimate(
+            policy, reference, drawn, batch_size=context.integer("batch_size")
+        )
+        metrics["kl"] = report["kl"]["kl"]
+        metrics["kl/standard_error"] = report["kl"]["standard_error"]
+        metrics["kl/per_token"] = report["kl"]["per_token"]
+        won, report["samples"] = _compare(context, policy, reference, prompts)
+        if won is not None:
+            report["win"] = won
+            for key in ("value", "low", "high"):
+                metrics[f"win_rate/{key}"] = won["win_rate"][key]
+            metrics["reward_gain"] = won["reward_gain"]["value"]
+    return report, metrics
+
+
+def _implied(
+    context: RunContext,
+    policy: Loaded,
+    reference: Loaded,
+    pairs: list[Pair],
+    label: str,
+) -> dict[str, Any]:
+    with Progress(
+        context, total=4 * len(pairs), unit="sequences", label=label
+    ) as progress:
+        return implied_accuracy(
+            policy,
+            reference,
+            pairs,
+            beta=context.number("beta"),
+            max_length=min(context.integer("max_length"), policy.context),
+            batch_size=context.integer("batch_size"),
+            resamples=context.integer("bootstrap"),
+            seed=context.spec.seed,
+            tick=progress.tick,
+        )
+
+
+def _prompts(context: RunContext, pairs: list[Pair]) -> list[Prompt]:
+    """Return the prompts to answer: the given ones, or those of the pairs."""
+    path = context.spec.data.prompts
+    if path is not None:
+        prompts = read_prompts(path)
+    else:
+        unique = {str(pair.prompt): pair.prompt for pair in pairs}
+        prompts = [Prompt(f"pair-{i}", p) for i, p in enumerate(unique.values())]
+    return prompts[: context.spec.limits.max_rows]
+
+
+def _draw(
+    context: RunContext,
+    loaded: Loaded,
+    prompts: list[Prompt],
+    settings: Sampling,
+    label: str,
+) -> list[Completion]:
+    samples = context.integer("samples")
+    drawn: list[Completion] = []
+    with Progress(
+        context, total=len(prompts) * samples, unit="completions", label=label
+    ) as progress:
+        for batch in sample(loaded, prompts, samples, settings):
+            drawn += batch
+            progress.tick(len(batch))
+    return drawn
+
+
+def _compare(
+    context: RunContext, policy: Loaded, reference: Loaded, prompts: list[Prompt]
+) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
+    """Return the win rate under the reward model, if one is given, and a table."""
+    settings = sampling_settings(context)
+    ours = _draw(context, policy, prompts, settings, "sampling the policy")
+    theirs = _draw(context, reference, prompts, settings, "sampling the reference")
+    messages = {prompt.prompt_id: prompt.messages for prompt in prompts}
+    table: list[dict[str, Any]] = [
+        {
+            "prompt": text_of(messages[a.prompt_id]),
+            "policy": a.content,
+            "reference": b.content,
+        }
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    judge_source = context.params["reward_model"]
+    if judge_source is None:
+        return None, table[:TABLE_ROWS]
+    judge = load_reward(ModelPart(source=str(judge_source)), seed=context.spec.seed)
+    scores, _ = score_completions(
+        judge,
+        [messages[c.prompt_id] for c in (*ours, *theirs)],
+        [[{"role": "assistant", "content": c.content}] for c in (*ours, *theirs)],
+        max_length=trained_length(judge),
+        batch_size=context.integer("batch_size"),
+    )
+    count = len(ours)
+    for row, mine, other in zip(table, scores[:count], scores[count:], strict=True):
+        row["policy_score"], row["reference_score"] = mine, other
+    won = win_rate(
+        scores[:count],
+        scores[count:],
+        [c.prompt_id for c in ours],
+        resamples=context.integer("bootstrap"),
+        seed=context.spec.seed,
+    )
+    return won, table[:TABLE_ROWS]
