@@ -9,9 +9,10 @@ from training.engine.data import Pair, PairTokens, pair_tokens
 from training.engine.evaluate.metrics import (
     bootstrap_mean,
     mean_and_error,
+    pair_credit,
     pair_loss,
 )
-from training.engine.evaluate.reward_report import interval, pair_credit
+from training.engine.evaluate.reward_report import interval
 from training.engine.models import Loaded
 from training.engine.sampling import Completion
 from training.engine.scorers import Tick, completion_logprobs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Literal
@@ -27,12 +26,9 @@ TEXTS_REPEAT = 2.0
 
 def resampling_unit(pairs: Sequence[Pair]) -> Unit:
     """Return what intervals resample: texts where each meets many others."""
-    texts = Counter(
-        baselines.text_of(side)
-        for pair in pairs
-        for side in (pair.chosen, pair.rejected)
-    )
-    return "texts" if 2 * len(pairs) / len(texts) >= TEXTS_REPEAT else "groups"
+    sides = [side for pair in pairs for side in (pair.chosen, pair.rejected)]
+    texts = {baselines.text_of(side) for side in sides}
+    return "texts" if len(sides) / len(texts) >= TEXTS_REPEAT else "groups"
 
 
 def interval(
