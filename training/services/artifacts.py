@@ -8,11 +8,15 @@ the artifacts' directory, so that a volume may be mounted elsewhere.
 """
 
 import hashlib
+import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
+
+from annotation.errors import InvalidInput
 
 SCHEME = "artifact:"
 
@@ -32,6 +36,25 @@ def run_dir(run_id: UUID | str) -> Path:
 def attempt_dir(run_id: UUID | str, attempt: int) -> Path:
     """Return the directory that one attempt alone writes: its number fences it."""
     return run_dir(run_id) / "attempts" / str(attempt)
+
+
+def output_dir(run_id: UUID | str) -> Path:
+    """Return the directory of the attempt that ended well.
+
+    Raises:
+        InvalidInput: when there is none on this machine.
+    """
+    attempts = sorted(run_dir(run_id).glob("attempts/*/status.json"), reverse=True)
+    for status in attempts:
+        with suppress(OSError, ValueError):
+            if json.loads(status.read_text(encoding="utf-8"))["state"] == "succeeded":
+                return status.parent
+    raise InvalidInput(
+        "A run's output is not there.",
+        expected=f"an attempt that succeeded under {run_dir(run_id)}",
+        found=f"{len(attempts)} attempts, none of which did",
+        fix="Bring the artifacts' volume back, or retry the run.",
+    )
 
 
 def source_of(directory: Path) -> str:

@@ -1,0 +1,32 @@
+"""What a successful run leaves in the record, and the row that says it succeeded."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from training.models import TrainingRun
+from training.services import generating, promoting, runs
+
+
+def take_results(
+    run: TrainingRun,
+    status: Mapping[str, Any],
+    directory: Path,
+    *,
+    sha256: str,
+    facts: dict[str, Any],
+) -> bool:
+    """Register models, evaluations and completions; False if the run was lost.
+
+    Completions come first: taking them in twice adds nothing, and a queue that opens
+    on the run's success then finds them.
+    """
+    if run.kind == TrainingRun.Kind.GENERATE:
+        generating.Intake(run).take(generating.read_final(directory / generating.FINAL))
+    with transaction.atomic():
+        if not runs.end(run, "succeeded", **facts):
+            return False
+        promoting.register(run, status, directory, sha256=sha256)
+    return True
