@@ -1,0 +1,122 @@
+# The verbs of Hone. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PYTHON ?=
+export PYTHON
+BUDGET ?= 20m
+TIMES := .venv/.times
+PYTEST := $(PY) -m pytest -q
+# Settings are read by the type checker; it needs no servers for that.
+OFFLINE := DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://127.0.0.1:1 \
+	HONE_VAR=.mypy_cache/var HONE_SECRET_KEY=offline
+STAGE := .ci/stage $(TIMES)
+
+.PHONY: help setup setup-dev demo up test loop bench lint types format unit browser \
+	test-install test-frontend test-lint test-unit test-browser test-loop test-smoke \
+	frontend lock clean
+
+help: ## list the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## make .venv and install what Hone runs on (pinned)
+	@requirements/install.sh run
+
+setup-dev: # what the tests, linters and types need besides
+	@requirements/install.sh dev
+
+demo: setup frontend ## run all of Hone with a demo project (Ctrl-C stops it)
+	@$(PY) manage.py up --demo
+
+up: setup frontend ## run all of Hone without the demo
+	@$(PY) manage.py up
+
+loop: setup ## run the loop once: make loop DATA=FILE [BUDGET=20m]
+	@$(if $(DATA),,echo "expected a file of comparisons: make loop DATA=FILE [BUDGET=20m]" >&2; exit 2)
+	@$(PY) manage.py loop --data "$(DATA)" --budget "$(BUDGET)"
+
+test: ## install what is missing, then run the whole suite
+	@mkdir -p .venv && rm -f .venv/.times.new
+	@.ci/stage .venv/.times.new "install" 4 $(MAKE) test-install
+	@mv .venv/.times.new $(TIMES)
+	@$(STAGE) "front end" 2 $(MAKE) test-frontend
+	@$(STAGE) "lint and types" 2 $(MAKE) test-lint
+	@$(STAGE) "units, queue and races" 5 $(MAKE) test-unit
+	@$(STAGE) "browser" 6 $(MAKE) test-browser
+	@$(STAGE) "tiny loop" 3 $(MAKE) test-loop
+	@$(STAGE) "SmolLM2 smoke" 2 $(MAKE) test-smoke
+	@.ci/times $(TIMES)
+
+test-install: setup-dev
+	@.ci/browser
+
+test-frontend: frontend/node_modules/.package-lock.json
+	@npm --prefix frontend run --silent test
+	@$(MAKE) frontend
+
+test-lint: lint types
+
+test-unit:
+	@$(PYTEST) -m "not (browser or loop or smoke)"
+
+test-browser:
+	@$(PYTEST) -m browser
+
+test-loop:
+	@$(PYTEST) -m loop
+
+test-smoke:
+	@$(PYTEST) -m smoke
+
+lint: setup-dev ## style, format and import rules
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@$(OFFLINE) .venv/bin/lint-imports
+
+types: setup-dev ## strict types
+	@$(OFFLINE) .venv/bin/mypy
+
+format: setup-dev ## format the code and mend what lint can
+	@.venv/bin/ruff check --fix --quiet . || true
+	@.venv/bin/ruff format .
+
+bench: setup-dev frontend ## print the numbers of docs/benchmarks.md (bench-NAME for one)
+	@for script in tests/bench/bench_*.py; do \
+	  name=$${script##*/bench_}; $(MAKE) "bench-$${name%.py}"; done
+
+bench-%: setup-dev
+	@echo "== $*"
+	@$(PY) -m tests.bench.bench_$(subst -,_,$*)
+
+# The workspace: built when its sources are newer than the build.
+FRONTEND := $(shell find frontend/src frontend/public frontend/index.html \
+	frontend/*.json frontend/*.ts -type f 2>/dev/null)
+
+frontend: frontend/dist/index.html
+
+frontend/node_modules/.package-lock.json: frontend/package-lock.json
+	@echo "front end: installing packages"
+	@npm --prefix frontend ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+frontend/dist/index.html: frontend/node_modules/.package-lock.json $(FRONTEND)
+	@echo "front end: building"
+	@npm --prefix frontend run --silent build
+	@touch $@
+
+lock: ## renew requirements/*.txt from *.in (a fresh environment, some minutes)
+	@rm -rf .venv-lock
+	@$${PYTHON:-python3} -m venv .venv-lock
+	@.venv-lock/bin/pip --quiet install "$$(grep '^torch==' requirements/run.in)" packaging
+	@.venv-lock/bin/pip --quiet install -r requirements/dev.in
+	@.venv-lock/bin/python requirements/lock.py
+	@rm -rf .venv-lock
+
+clean: ## remove what is built and cached; data in var/ stays
+	@rm -rf .venv frontend/node_modules frontend/dist .pytest_cache .mypy_cache \
+	  .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
