@@ -103,7 +103,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{row.name}: nothing was imported (--strict).")
             return
         self.stdout.write(
-            "{name}: {rows:,} rows ({layout}), {bad_rows:,} bad. New: {prompts:,} prompts, "
+            "{name}: {rows:,} rows ({layout}), {bad_rows:,} bad. "
+            "New: {prompts:,} prompts, "
             "{completions:,} completions, {tasks:,} tasks, {actors:,} actors, "
             "{answers:,} answers, {abstained:,} abstained. "
             "There already: {known_answers:,} answers.".format(

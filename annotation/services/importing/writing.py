@@ -68,7 +68,7 @@ class Writer:
         self._actors: dict[ActorKey, int] = {}
 
     def write(self, records: list[Record]) -> Written:
-        """Add what is new in one transaction; `actors` learned stay only if it holds."""
+        """Add what is new, in one transaction."""
         known_actors = dict(self._actors)
         try:
             with transaction.atomic():

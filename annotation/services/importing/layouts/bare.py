@@ -1,6 +1,7 @@
 """Bare prompts with their completions: raw material for the queue.
 
-    {"prompt": text or messages, "completions" (or "responses"): [text or {text, model}]}
+    {"prompt": text or messages,
+     "completions" (or "responses"): [text or {text, model} or messages]}
 
 Two or more become comparisons, of all pairs or of each with the next; one is kept
 without a task, and so is a prompt alone. Equal completions are kept once.

@@ -1,0 +1,96 @@
+"""Consensus: what the labels of a task say together, one row a pair and criterion."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from annotation.projections.rows import PairRow
+
+CONSENSUS = "consensus@1"
+ANNOTATOR = "consensus"
+
+
+def consensus(rows: Iterable[PairRow]) -> list[PairRow]:
+    """Return one row for each pair and criterion of one task.
+
+    The soft label is the weighted mean of the labels' soft labels, the margin that of
+    their signed margins, where given. What more than half of the weight prefers is
+    chosen; at exactly half the row is a tie. `agreement` is the share of the largest
+    of the three opinions (one better, the other better, tie). `src` holds them all.
+    """
+    together: dict[tuple[str | None, str, str], list[PairRow]] = {}
+    for row in rows:
+        low, high = sorted((row.chosen_id, row.rejected_id))
+        together.setdefault((row.criterion, low, high), []).append(row)
+    return [
+        _one(members, first, f"{criterion or 'overall'}:{number}")
+        for number, ((criterion, first, _), members) in enumerate(together.items())
+    ]
+
+
+def _one(rows: list[PairRow], first: str, name: str) -> PairRow:
+    total = math.fsum(row.weight for row in rows)
+    if total <= 0:
+        raise ValueError(
+            f"task {rows[0].task}: expected weights above 0, found {total}"
+        )
+    share = math.fsum(row.weight * _toward(row, first) for row in rows) / total
+    measured = [row for row in rows if row.margin is not None]
+    weight = math.fsum(row.weight for row in measured)
+    margin = (
+        math.fsum(row.weight * _signed(row, first) for row in measured) / weight
+        if weight
+        else None
+    )
+    opinions: Counter[float] = Counter()
+    for row in rows:
+        toward = _toward(row, first)
+        opinions[0.5 if toward == 0.5 else float(toward > 0.5)] += row.weight  # type: ignore[assignment]
+    # Sums of thirds and tenths must not turn an even split into a preference.
+    tie = math.isclose(share, 0.5, abs_tol=1e-9)
+    first_wins = share > 0.5 or tie
+    sample = next(
+        (row for row in rows if (row.chosen_id == first) == first_wins), rows[0]
+    )
+    if (sample.chosen_id == first) != first_wins:
+        sample = replace(
+            sample,
+            chosen=sample.rejected,
+            rejected=sample.chosen,
+            chosen_id=sample.rejected_id,
+            rejected_id=sample.chosen_id,
+        )
+    kinds = {row.annotator_kind for row in rows}
+    return PairRow(
+        row_id=f"{sample.task}:{name}",
+        prompt=sample.prompt,
+        chosen=sample.chosen,
+        rejected=sample.rejected,
+        soft_label=0.5 if tie else max(share, 1 - share),
+        margin=margin if margin is None or first_wins else -margin,
+        weight=1.0,
+        criterion=sample.criterion,
+        annotator=ANNOTATOR,
+        group=sample.group,
+        split=sample.split,
+        src=sorted({source for row in rows for source in row.src}),
+        task=sample.task,
+        transform=CONSENSUS,
+        chosen_id=sample.chosen_id,
+        rejected_id=sample.rejected_id,
+        annotator_kind=kinds.pop() if len(kinds) == 1 else "mixed",
+        source=sample.source,
+        round=sample.round,
+        votes=len(rows),
+        agreement=max(opinions.values()) / total,
+    )
+
+
+def _toward(row: PairRow, first: str) -> float:
+    return row.soft_label if row.chosen_id == first else 1 - row.soft_label
+
+
+def _signed(row: PairRow, first: str) -> float:
+    margin = row.margin or 0.0
+    return margin if row.chosen_id == first else -margin

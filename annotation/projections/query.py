@@ -1,0 +1,64 @@
+"""The filter of a view: which answers, and what is made of them."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from annotation.errors import InvalidInput
+
+Split = Literal["train", "validation", "test"]
+Kind = Literal["human", "model", "rule", "end_user"]
+
+
+class PairsQuery(BaseModel):
+    """The filter of the pairs view, as snapshots and exports keep it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    splits: list[Split] = Field(
+        ["train", "validation", "test"], description="Splits of prompts."
+    )
+    rounds: list[int] | None = Field(None, description="Rounds; 0 is imported.")
+    kinds: list[Kind] | None = Field(None, description="Kinds of actors.")
+    pools: list[str] | None = Field(None, description="Pools of actors.")
+    sources: list[str] | None = Field(None, description="Sources of prompts.")
+    criteria: list[str | None] | None = Field(
+        None, description="Criteria; null in the list is the overall judgment."
+    )
+    since: datetime | None = Field(None, description="Answers from then on.")
+    until: datetime | None = Field(None, description="Answers before then.")
+    aggregate: Literal["label", "consensus"] = Field(
+        "label", description="A row for each label, or for each task and criterion."
+    )
+    ties: Literal["keep", "drop"] = Field(
+        "keep", description="A kept tie is a row with soft label 0.5."
+    )
+
+    def takes(self, criterion: str | None) -> bool:
+        return self.criteria is None or criterion in self.criteria
+
+
+def read_query(raw: Any) -> PairsQuery:
+    """Read a query from JSON values.
+
+    Raises:
+        InvalidInput: with path and finding of each bad field.
+    """
+    try:
+        return PairsQuery.model_validate(raw or {})
+    except ValidationError as error:
+        raise InvalidInput(
+            "The filter of the view could not be read.",
+            expected="fields among " + ", ".join(PairsQuery.model_fields),
+            found=f"{error.error_count()} bad field(s)",
+            fix="Mend the fields named below.",
+            fields=[
+                {
+                    "path": "query." + ".".join(str(part) for part in item["loc"]),
+                    "message": item["msg"],
+                    "value": repr(item["input"])[:200],
+                }
+                for item in error.errors()[:20]
+            ],
+        ) from error

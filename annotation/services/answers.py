@@ -1,0 +1,241 @@
+"""Answers out of the record, in the order of their tasks and in bounded memory.
+
+A server-side cursor brings narrow rows sorted by task; prompts and completions are
+fetched for a few hundred of them at a time. Call it inside a transaction of level
+REPEATABLE READ where all of it must be one moment.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby, islice
+from typing import Any
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+
+from annotation.errors import InvalidInput
+from annotation.judgments import judgments_adapter
+from annotation.models import (
+    Assignment,
+    Completion,
+    Feedback,
+    Project,
+    Prompt,
+    Scale,
+    TaskCompletion,
+)
+from annotation.projections.consensus import consensus
+from annotation.projections.pairs import Margins, pairs_of
+from annotation.projections.query import PairsQuery
+from annotation.projections.rows import Answered, PairRow
+
+CHUNK = 500
+
+
+@dataclass
+class Tally:
+    """What a view left out and why, and the feedback whose rows it holds."""
+
+    answers: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    protocols: set[int] = field(default_factory=set)
+    scales: set[str] = field(default_factory=set)
+
+
+def annotator_name(
+    pk: int, user: int | None, source: str, external_id: str, name: str = ""
+) -> str:
+    """Return what rows call an actor: never a person's name."""
+    if user is not None:
+        return f"person-{pk}"
+    if external_id:
+        return f"{source}/{external_id}" if source else external_id
+    return f"actor-{pk}"
+
+
+def stream_pairs(
+    project: Project, query: PairsQuery, tally: Tally | None = None
+) -> Iterator[PairRow]:
+    """Yield the pairs of a project's answers, task by task, always in one order.
+
+    Never of control tasks, the verified pool, superseded answers or tasks flagged as
+    bad; the tally counts them.
+    """
+    tally = tally or Tally()
+    margins = margins_of_scales()
+    answers = stream_answers(project, query, tally)
+    for _, group in groupby(answers, key=lambda answer: answer.task):
+        rows = [
+            row
+            for answer in group
+            for row in pairs_of(answer, tally.dropped, margins)
+            if query.takes(row.criterion)
+        ]
+        if query.aggregate == "consensus":
+            rows = consensus(rows)
+        for row in rows:
+            if row.is_tie and query.ties == "drop":
+                tally.dropped["tie"] += 1
+                continue
+            if row.scale:
+                tally.scales.add(row.scale)
+            yield row
+
+
+def margins_of_scales() -> Margins:
+    """Return what each scale maps its strengths to, where it maps them."""
+    found: dict[str, dict[int, float]] = {}
+    for scale in Scale.objects.all():
+        options = scale.options.get("options", [])
+        found[str(scale)] = {
+            option["strength"]: float(option["margin"])
+            for option in options
+            if option.get("margin") is not None and option.get("strength") is not None
+        }
+    return found
+
+
+def _wanted(project: Project, query: PairsQuery) -> QuerySet[Feedback]:
+    chosen = Q(project=project)
+    if set(query.splits) != {"train", "validation", "test"}:
+        chosen &= Q(assignment__task__prompt__split__in=query.splits)
+    if query.rounds is not None:
+        chosen &= Q(assignment__task__round__in=query.rounds)
+    if query.kinds is not None:
+        chosen &= Q(actor__kind__in=query.kinds)
+    if query.pools is not None:
+        chosen &= Q(actor__pool__in=query.pools)
+    if query.sources is not None:
+        chosen &= Q(assignment__task__prompt__source__in=query.sources)
+    if query.since is not None:
+        chosen &= Q(created_at__gte=query.since)
+    if query.until is not None:
+        chosen &= Q(created_at__lt=query.until)
+    return Feedback.objects.filter(chosen)
+
+
+def bad_tasks(project: Project) -> set[int]:
+    """Return the tasks that somebody flagged as bad, by an answer or a skip."""
+    flag = [{"kind": "flag", "flag": "bad_task"}]
+    answered = Feedback.objects.filter(
+        project=project, judgments__contains=flag, superseded_by__isnull=True
+    ).values_list("assignment__task_id", flat=True)
+    skipped = Assignment.objects.filter(
+        project=project, skip_flag__kind="bad_task"
+    ).values_list("task_id", flat=True)
+    return {*answered, *skipped}
+
+
+NARROW = (
+    "id",
+    "judgments",
+    "task",
+    "prompt",
+    "round",
+    "control",
+    "verified",
+    "superseder",
+    "protocol__number",
+    "actor_id",
+    "actor__user_id",
+    "actor__source",
+    "actor__external_id",
+    "actor__kind",
+)
+
+
+def stream_answers(
+    project: Project, query: PairsQuery, tally: Tally
+) -> Iterator[Answered]:
+    """Yield the answers that may become training rows, those of a task together."""
+    flagged = bad_tasks(project)
+    rows = (
+        _wanted(project, query)
+        .annotate(
+            task=F("assignment__task_id"),
+            prompt=F("assignment__task__prompt_id"),
+            round=F("assignment__task__round"),
+            control=F("assignment__task__is_control"),
+            verified=F("assignment__task__verified_pool"),
+            superseder=Subquery(
+                Feedback.objects.filter(supersedes=OuterRef("pk")).values("pk")[:1]
+            ),
+        )
+        .order_by("task", "id")
+        .values_list(*NARROW, named=True)
+        .iterator(chunk_size=CHUNK)
+    )
+    while chunk := list(islice(rows, CHUNK)):
+        kept = [row for row in chunk if _may_train(row, flagged, tally.dropped)]
+        yield from _answered(kept, tally)
+
+
+def _may_train(row: Any, flagged: set[int], dropped: Counter[str]) -> bool:
+    reason = (
+        ("superseded" if row.superseder else "")
+        or ("control task" if row.control else "")
+        or ("verified pool" if row.verified else "")
+        or ("task flagged as bad" if row.task in flagged else "")
+    )
+    if reason:
+        dropped[reason] += 1
+    return not reason
+
+
+def _answered(rows: list[Any], tally: Tally) -> Iterator[Answered]:
+    prompts = _by_id(Prompt, {row.prompt for row in rows})
+    slots: dict[int, list[Any]] = {}
+    for task, completion in (
+        TaskCompletion.objects.filter(task_id__in={row.task for row in rows})
+        .order_by("task_id", "position")
+        .values_list("task_id", "completion_id")
+    ):
+        slots.setdefault(task, []).append(completion)
+    completions = dict(
+        Completion.objects.filter(
+            pk__in={pk for places in slots.values() for pk in places}
+        ).values_list("pk", "messages")
+    )
+    for row in rows:
+        prompt = prompts[row.prompt]
+        tally.answers += 1
+        tally.protocols.add(row.protocol__number)
+        yield Answered(
+            feedback=str(row.id),
+            judgments=judgments_adapter.validate_python(row.judgments),
+            prompt=prompt.messages,
+            completions={str(pk): completions[pk] for pk in slots[row.task]},
+            annotator=annotator_name(
+                row.actor_id,
+                row.actor__user_id,
+                row.actor__source,
+                row.actor__external_id,
+            ),
+            annotator_kind=row.actor__kind,
+            task=str(row.task),
+            group=prompt.group_key,
+            split=prompt.split,
+            source=prompt.source,
+            round=row.round,
+        )
+
+
+def _by_id(model: type[Prompt], ids: Iterable[int]) -> dict[int, Prompt]:
+    return {row.pk: row for row in model.objects.filter(pk__in=set(ids))}
+
+
+def named_project(slug: str) -> Project:
+    """Return a project by its slug.
+
+    Raises:
+        InvalidInput: when there is none.
+    """
+    project = Project.objects.filter(slug=slug).first()
+    if project is None:
+        raise InvalidInput(
+            "There is no such project.",
+            expected="the slug of a project",
+            found=repr(slug),
+            fix=f"Make it: manage.py create_project {slug}",
+        )
+    return project
