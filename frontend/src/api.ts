@@ -30,7 +30,8 @@ export class ApiError extends Error {
 
   /** True when the same request can succeed later without a change. */
   get transient(): boolean {
-    return this.status >= 500 || this.status === 408 || this.status === 429;
+    // Retry-After is the server's word that trying again helps.
+    return this.status >= 500 || this.status === 408 || this.retryAfterMs !== null;
   }
 }
 

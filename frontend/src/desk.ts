@@ -2,7 +2,7 @@
  * One person's desk in one project: the task in front, the next ones leased
  * ahead, the answers given before, and the draft. Knows no view library.
  */
-import { ApiError, OfflineError, type Api } from "./api";
+import { ApiError, type Api } from "./api";
 import type { DraftStore } from "./drafts";
 import { uuid } from "./ids";
 import {
@@ -14,8 +14,10 @@ import {
   sameJudgments,
   type Draft,
 } from "./judgments";
+import { Leases } from "./leases";
 import type { Outbox } from "./outbox";
-import type { AnswerEntry, Entry, SkipEntry } from "./outboxStorage";
+import type { AnswerEntry, SkipEntry } from "./outboxStorage";
+import { mergePast, type Past } from "./past";
 import { Store } from "./store";
 import { ActiveTimer } from "./timer";
 import type {
@@ -29,22 +31,8 @@ import type {
   Thanks,
 } from "./types";
 
-/** Tasks held at once, and the number below which more are asked for. */
-const AHEAD = 5;
-const TOP_UP_BELOW = 3;
 /** A skip waits this long before it is sent, so that undo can take it back. */
 export const SKIP_GRACE_MS = 10_000;
-const UPKEEP_EVERY_MS = 15_000;
-/** Leases of a person who has been away longer than this are let go. */
-const AWAY_AFTER_MS = 5 * 60_000;
-
-export interface Past {
-  kind: "answer" | "skip";
-  assignment: Assignment;
-  judgments: Judgment[];
-  clientId: string;
-  feedbackId: string | null;
-}
 
 export interface DeskState {
   phase: "loading" | "open" | "finished" | "paused" | "failed";
@@ -84,13 +72,10 @@ export class Desk {
   timer = new ActiveTimer();
 
   #parts: DeskParts;
-  #refilling = false;
+  #leases: Leases;
   #busy = false;
   #serverState: AssignmentBatch["state"] = "open";
-  #abort = new AbortController();
-  #upkeep: ReturnType<typeof setInterval> | undefined;
   #stop: (() => void)[] = [];
-  #lastSeen = Date.now();
   #notices = 0;
 
   constructor(parts: DeskParts) {
@@ -109,6 +94,22 @@ export class Desk {
       notice: null,
       offline: false,
     });
+    this.#leases = new Leases({
+      api: parts.api,
+      project: parts.project,
+      holder: parts.holder,
+      queue: () => this.state.get().queue,
+      unsent: () => this.#unsent(),
+      took: (batch) => this.#take(batch),
+      renewed: (id, expiresAt) => this.#renewed(id, expiresAt),
+      lost: (id) => this.#lost(id),
+      unreachable: () => this.state.set({ offline: true }),
+      failed: (error) => this.#failed(error),
+      asksAgain: () => {
+        const { offline, queue, phase } = this.state.get();
+        return offline || phase === "paused" || (queue.length === 0 && phase !== "failed");
+      },
+    });
   }
 
   /** The task on the screen: the one in front, or one being corrected. */
@@ -118,8 +119,6 @@ export class Desk {
   }
 
   start(): void {
-    this.#abort = new AbortController();
-    this.#refilling = false;
     this.#stop.push(
       this.#parts.outbox.onAcknowledged((entry, receipt) => {
         const past = this.state
@@ -136,22 +135,19 @@ export class Desk {
         if (this.state.get().offline) void this.refill();
       }),
     );
-    this.#upkeep = setInterval(() => void this.#keepLeases(), UPKEEP_EVERY_MS);
-    void this.refill();
-    void this.#remember();
+    void this.#remember(this.#leases.start());
   }
 
   stop(): void {
     this.#keepTime();
-    this.#abort.abort();
-    clearInterval(this.#upkeep);
+    this.#leases.stop();
     for (const stop of this.#stop) stop();
     this.#stop = [];
   }
 
   /** The person pressed, moved or scrolled. */
   touch(): void {
-    this.#lastSeen = Date.now();
+    this.#leases.touch();
     this.timer.touch();
   }
 
@@ -163,22 +159,9 @@ export class Desk {
 
   // --- Getting tasks ---------------------------------------------------
 
-  /** Ask for tasks until enough are at hand. */
-  async refill(): Promise<void> {
-    if (this.#refilling) return;
-    this.#refilling = true;
-    try {
-      const { api, project, holder } = this.#parts;
-      // Tasks whose answers are still on their way count as held by this tab.
-      const count = AHEAD + Math.min(AHEAD, this.#unsent().size);
-      const ask = { slug: project.slug, count, holder };
-      const batch = await api.lease(ask, this.#abort.signal);
-      this.#take(batch);
-    } catch (error) {
-      this.#failed(error);
-    } finally {
-      this.#refilling = false;
-    }
+  /** Ask for tasks now. */
+  refill(): Promise<void> {
+    return this.#leases.refill();
   }
 
   #take(batch: AssignmentBatch): void {
@@ -225,56 +208,30 @@ export class Desk {
     else this.state.set({ phase: this.#serverState });
   }
 
-  #failed(error: unknown): void {
-    if (this.#abort.signal.aborted) return;
-    if (error instanceof OfflineError || (error instanceof ApiError && error.transient)) {
-      this.state.set({ offline: true });
-      return;
-    }
-    const known = error instanceof ApiError;
-    if (!known) console.error(error);
-    const text = known ? error.message : "Something broke in this page. Reload it.";
-    if (known && error.status === 401) {
-      this.#parts.outbox.status.set({ signedOut: true });
-    }
-    this.state.set({ error: text });
-    if (this.state.get().queue.length === 0) this.state.set({ phase: "failed" });
-  }
-
-  async #keepLeases(): Promise<void> {
-    const { queue, at, offline, phase } = this.state.get();
-    this.#keepTime();
-    const polls = queue.length === 0 && phase !== "failed";
-    if (offline || polls) await this.refill();
-    if (Date.now() - this.#lastSeen > AWAY_AFTER_MS) return;
-    const { project, api } = this.#parts;
-    const soon = Date.now() + Math.max(60_000, project.lease_seconds * 400);
-    for (const [place, each] of queue.entries()) {
-      if (Date.parse(each.expires_at) > soon) continue;
-      try {
-        const { expires_at } = await api.renew(each.id);
-        this.state.set({
-          queue: this.state
-            .get()
-            .queue.map((one) => (one.id === each.id ? { ...one, expires_at } : one)),
-        });
-      } catch (error) {
-        if (!(error instanceof ApiError) || error.transient) return;
-        // Somebody else has it now. The task being read stays: a late answer
-        // is kept. The ones behind it make room for fresh ones.
-        if (place > 0 || at !== null) this.#drop(each.id);
-      }
-    }
-    this.#topUp();
-  }
-
-  #drop(id: number): void {
-    const queue = this.state.get().queue.filter((each) => each.id !== id);
+  #renewed(id: number, expires_at: string): void {
+    const queue = this.state
+      .get()
+      .queue.map((each) => (each.id === id ? { ...each, expires_at } : each));
     this.state.set({ queue });
   }
 
-  #topUp(): void {
-    if (this.state.get().queue.length < TOP_UP_BELOW) void this.refill();
+  #lost(id: number): void {
+    const { queue, at } = this.state.get();
+    // The task being read stays: a late answer is kept. The ones behind it
+    // make room for fresh ones.
+    if (at === null && queue[0]?.id === id) return;
+    this.state.set({ queue: queue.filter((each) => each.id !== id) });
+  }
+
+  #failed(error: unknown): void {
+    const known = error instanceof ApiError;
+    if (!known) console.error(error);
+    if (known && error.status === 401) {
+      this.#parts.outbox.status.set({ signedOut: true });
+    }
+    const text = known ? error.message : "Something broke in this page. Reload it.";
+    this.state.set({ error: text });
+    if (this.state.get().queue.length === 0) this.state.set({ phase: "failed" });
   }
 
   /** Ids of this project's tasks whose answers are still on this device. */
@@ -458,7 +415,7 @@ export class Desk {
     this.state.set({ past: [...past, done], queue: rest });
     this.#open(rest[0] ?? null);
     this.#settlePhase();
-    this.#topUp();
+    this.#leases.topUp();
   }
 
   /** Lay a task on the desk, with its draft if one was begun. */
@@ -563,32 +520,21 @@ export class Desk {
   }
 
   /** Answers given before this page was opened, sent or still waiting. */
-  async #remember(): Promise<void> {
-    const { api, project, outbox } = this.#parts;
+  async #remember(signal: AbortSignal): Promise<void> {
+    const { api, project, outbox, user } = this.#parts;
     let answered: Assignment[] = [];
     try {
-      const ask = { slug: project.slug, limit: 20 };
-      answered = await api.history(ask, this.#abort.signal);
+      answered = await api.history({ slug: project.slug, limit: 20 }, signal);
     } catch (error) {
       // Undo then reaches back to the start of this page only.
-      if (!this.#abort.signal.aborted) console.warn("no earlier answers", error);
+      if (!signal.aborted) console.warn("no earlier answers", error);
     }
-    const waiting = outbox.status.get().entries.filter((entry) => {
-      return entry.project === project.slug && entry.user === this.#parts.user;
-    });
-    const before = [
-      ...answered.reverse().flatMap(pastOfAssignment),
-      ...waiting.flatMap(pastOfEntry),
-    ];
-    const here = this.state.get();
-    const latest = new Map<number, Past>();
-    // The last one of a task wins: a correction, or what was done meanwhile.
-    for (const each of [...before, ...here.past]) {
-      latest.delete(each.assignment.id);
-      latest.set(each.assignment.id, each);
-    }
-    const past = [...latest.values()];
-    const open = here.at === null ? null : here.past[here.at];
+    const waiting = outbox.status
+      .get()
+      .entries.filter((entry) => entry.project === project.slug && entry.user === user);
+    const { past: here, at } = this.state.get();
+    const past = mergePast({ answered, waiting, here });
+    const open = at === null ? null : here[at];
     this.state.set({ past, at: open ? past.indexOf(open) : null });
   }
 
@@ -596,31 +542,4 @@ export class Desk {
     this.#notices += 1;
     this.state.set({ notice: { text, n: this.#notices } });
   }
-}
-
-function pastOfAssignment(assignment: Assignment): Past[] {
-  const { answer } = assignment;
-  if (!answer) return [];
-  return [
-    {
-      kind: "answer",
-      assignment,
-      judgments: answer.judgments,
-      clientId: answer.client_id,
-      feedbackId: answer.feedback_id,
-    },
-  ];
-}
-
-function pastOfEntry(entry: Entry): Past[] {
-  if (entry.refusal) return [];
-  return [
-    {
-      kind: entry.kind,
-      assignment: entry.assignment,
-      judgments: entry.kind === "answer" ? entry.body.judgments : [],
-      clientId: entry.client_id,
-      feedbackId: null,
-    },
-  ];
 }

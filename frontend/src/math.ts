@@ -13,9 +13,9 @@ const DOLLAR = /(?<![\\$\w])\$(?![\s$])((?:[^$\n\\]|\\.)*?(?:[^\s$\\]|\\.))\$(?!
 
 function markMath(text: string): string {
   return text
-    .replace(DISPLAY, (_, body: string) => `\n$$$$\n${body.trim()}\n$$$$\n`)
-    .replace(INLINE, (_, body: string) => `$$$$${body.trim()}$$$$`)
-    .replace(DOLLAR, (_, body: string) => `$$$$${body}$$$$`);
+    .replace(DISPLAY, (_, body: string) => `\n$$\n${body.trim()}\n$$\n`)
+    .replace(INLINE, (_, body: string) => `$$${body.trim()}$$`)
+    .replace(DOLLAR, (_, body: string) => `$$${body}$$`);
 }
 
 export function withMath(markdown: string): string {

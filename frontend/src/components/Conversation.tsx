@@ -19,11 +19,13 @@ export function Conversation({ assignment }: { assignment: Assignment }) {
     }
   }, [messages]);
 
-  const turns = messages.length === 1 ? "" : ` · ${messages.length} turns`;
+  const turns = messages.length === 1 ? null : ` · ${messages.length} turns`;
   return (
     <section className="conversation" data-expanded={view.expanded} aria-label="Conversation">
       <div className="strip">
-        <h2>Conversation{turns}</h2>
+        <h2>
+          Conversation<span className="wide-only">{turns}</span>
+        </h2>
         <div className="tools">
           {context && Object.keys(context).length > 0 && <ActionButton name="context" />}
           <ActionButton name="guidelines" />

@@ -19,11 +19,11 @@ import yaml from "highlight.js/lib/languages/yaml";
 import { memo, useState } from "react";
 import ReactMarkdown, { type Components, type ExtraProps } from "react-markdown";
 import rehypeHighlight from "rehype-highlight";
-import rehypeKatex from "rehype-katex";
 import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
 import remarkMath from "remark-math";
 import { withMath } from "../math";
+import { rehypeMath } from "../rehypeMath";
 
 const LANGUAGES = {
   bash,
@@ -79,8 +79,7 @@ function focusableScrollers() {
     if (!("children" in node)) return;
     for (const child of node.children) walk(child as Nodes);
     if (node.type !== "element") return;
-    const classes = (node as Element).properties["className"];
-    if (Array.isArray(classes) && classes.includes("katex-display")) {
+    if ((node as Element).properties["class"] === "katex-display") {
       node.properties["tabIndex"] = 0;
     }
   };
@@ -158,10 +157,7 @@ export const Markdown = memo(function Markdown({ text }: { text: string }) {
           htmlAsText,
           [rehypeSanitize, SCHEMA],
           // After the sanitiser: what follows is our own output.
-          [
-            rehypeKatex,
-            { strict: "ignore", trust: false, maxSize: 20, maxExpand: 200, output: "htmlAndMathml" },
-          ],
+          rehypeMath,
           [rehypeHighlight, { languages: LANGUAGES, detect: false }],
           focusableScrollers,
         ]}

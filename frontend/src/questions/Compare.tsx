@@ -43,7 +43,6 @@ function Pane({ completion, place, parts }: PaneProps) {
     >
       <h2 className="name" id={`name-${completion.id}`}>
         <span className="letter">{completion.label}</span>
-        <span className="quiet wide-only">{words(textOf(completion))}</span>
       </h2>
       <div
         className="scroll"
@@ -62,11 +61,6 @@ function Pane({ completion, place, parts }: PaneProps) {
       </div>
     </section>
   );
-}
-
-function words(text: string): string {
-  const count = text.split(/\s+/).filter(Boolean).length;
-  return count === 1 ? "1 word" : `${count.toLocaleString("en")} words`;
 }
 
 export function Compare({ assignment, front }: { assignment: Assignment; front: boolean }) {

@@ -1,0 +1,64 @@
+/** Small things that tests are made of. */
+import type { Assignment, Progress, Project, Question } from "../src/types";
+
+export const PROGRESS: Progress = { today: 1, answered: 1, remaining: 9, total: 10 };
+
+export function anAssignment(id: number): Assignment {
+  return {
+    id,
+    expires_at: "2040-01-01T00:00:00Z",
+    protocol_version: 3,
+    prompt: { messages: [{ role: "user", content: `Question ${id}` }], context: null },
+    completions: ["A", "B"].map((label) => ({
+      id: `${id}${label}`,
+      label,
+      messages: [{ role: "assistant", content: `${label} of ${id}` }],
+    })),
+    answer: null,
+  };
+}
+
+export function aQuestion(change: Partial<Question> = {}): Question {
+  const graded = [
+    ["a", 3, "much"],
+    ["a", 2, "better"],
+    ["a", 1, "slightly"],
+    ["tie", 0, "same"],
+    ["b", 1, "slightly"],
+    ["b", 2, "better"],
+    ["b", 3, "much"],
+  ] as const;
+  return {
+    id: "overall",
+    kind: "compare",
+    text: "Which completion is better?",
+    criterion: null,
+    required: true,
+    reason: "optional",
+    scale: {
+      id: "compare-7@1",
+      both_bad: true,
+      options: graded.map(([outcome, strength, short]) => ({
+        value: outcome === "tie" ? "tie" : `${outcome}${strength}`,
+        label: `${short} ${outcome}`,
+        short,
+        outcome,
+        strength,
+      })),
+    },
+    ...change,
+  };
+}
+
+export function aProject(questions: Question[] = [aQuestion()]): Project {
+  return {
+    slug: "demo",
+    name: "Demo",
+    role: "annotator",
+    state: "open",
+    progress: PROGRESS,
+    guidelines: "",
+    lease_seconds: 600,
+    protocol: { version: 3, questions },
+  };
+}
