@@ -96,7 +96,7 @@ class TaskSettings:
     is_control: bool = False
     control_answer: Any = None
     verified_pool: bool = False
-    salt: str = ""  # part of the key: set, the same completions may be asked again
+    key: str = ""  # the task's content address, where it was exported with one
 
 
 @dataclass(frozen=True)

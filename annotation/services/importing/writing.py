@@ -232,8 +232,8 @@ class Writer:
             item_keys = []
             for refs in item.tasks:
                 places = [mine[ref] for ref in refs]
-                key = task_key(
-                    address, [hashes[pk] for pk in places], kind=item.settings.salt
+                key = item.settings.key or task_key(
+                    address, [hashes[pk] for pk in places]
                 )
                 item_keys.append(key)
                 new.setdefault(key, (self._task(item, prompt, key), places))
@@ -353,6 +353,10 @@ class Writer:
             )
             address = content_hash(judgments)
             try:
+                if set(positions[task]) != set(mine.values()):
+                    raise RowError(
+                        "task.key", "the key of these completions", item.settings.key
+                    )
                 known = ledger.knows(task, actor, answer, address)
             except RowError as error:
                 done.problems.append(error.as_json(item.line))

@@ -5,6 +5,8 @@ and answers. Ids of completions are kept where they are free. An answer that sta
 in this very project already is left alone.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -23,6 +25,8 @@ from annotation.services.importing.records import (
     TaskSettings,
 )
 
+NESTED = ("actor", "task", "context", "metadata", "completions", "judgments")
+
 
 def read(row: Mapping[str, Any], options: ImportOptions) -> Record:
     """Read one row.
@@ -30,6 +34,7 @@ def read(row: Mapping[str, Any], options: ImportOptions) -> Record:
     Raises:
         RowError: naming the field that cannot be used.
     """
+    row = _unpacked(row)
     given = checks.items(row.get("completions"), "completions")
     sides = [_side(item, f"completions[{place}]") for place, item in enumerate(given)]
     common.refuse_equal(sides, "completions")
@@ -60,11 +65,30 @@ def _object(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return checks.mapping(row.get(name) or {}, name)
 
 
+def _unpacked(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with its nested objects read: Parquet holds them as JSON texts."""
+    found = dict(row)
+    for name in NESTED:
+        if isinstance(found.get(name), str):
+            try:
+                found[name] = json.loads(found[name])
+            except ValueError as error:
+                raise RowError(name, "JSON", found[name]) from error
+    return found
+
+
 def _uuid(value: object, path: str) -> UUID:
     try:
         return UUID(str(value))
     except ValueError as error:
         raise RowError(path, "a UUID", value) from error
+
+
+def _key(value: object) -> str:
+    key = checks.name(value, "task.key", 64)
+    if key and not re.fullmatch("[0-9a-f]{64}", key):
+        raise RowError("task.key", "64 hexadecimal digits", value)
+    return key
 
 
 def _side(value: object, path: str) -> Side:
@@ -132,5 +156,5 @@ def _settings(task: Mapping[str, Any]) -> TaskSettings:
         is_control=task.get("is_control") is True,
         control_answer=checks.plain(task.get("control_answer"), "task.control_answer"),
         verified_pool=task.get("verified_pool") is True,
-        salt=checks.name(task.get("salt"), "task.salt"),
+        key=_key(task.get("key")),
     )
