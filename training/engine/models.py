@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from training.engine import tiny
+from training.engine.compat import gguf_parsed_once
 from training.engine.errors import FixableError
 from training.engine.rendering import ensure_chat_template, ensure_pad_token
 from training.engine.sources import Source, Staging, cached_conversion, resolve
@@ -156,21 +157,26 @@ def convert_gguf(gguf: Path) -> Path:
     if (target / "config.json").is_file():
         return target
     folder, name = str(gguf.parent), gguf.name
-    tokenizer = _try(AutoTokenizer.from_pretrained, folder, str(gguf), gguf_file=name)
-    marked = _try(
-        AutoModelForCausalLM.from_pretrained,
-        folder,
-        str(gguf),
-        gguf_file=name,
-        dtype=torch.float32,
-    )
+    with gguf_parsed_once():
+        tokenizer = _try(
+            AutoTokenizer.from_pretrained, folder, str(gguf), gguf_file=name
+        )
+        marked = _try(
+            AutoModelForCausalLM.from_pretrained,
+            folder,
+            str(gguf),
+            gguf_file=name,
+            dtype=torch.float32,
+        )
     ensure_pad_token(tokenizer)
     config = marked.config
     if hasattr(config, "quantization_config"):
         del config.quantization_config
     config.pad_token_id = tokenizer.pad_token_id
-    clean = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
-    clean.load_state_dict(marked.state_dict())
+    # Made without memory of its own: it takes the loaded weights over.
+    with torch.device("meta"):
+        clean = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    clean.load_state_dict(marked.state_dict(), assign=True)
     clean.tie_weights()
     clean.generation_config = marked.generation_config
     clean.generation_config.pad_token_id = tokenizer.pad_token_id

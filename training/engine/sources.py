@@ -154,6 +154,9 @@ class Staging:
 
     def publish(self, *, replace: bool = False) -> None:
         """Move the finished directory into place; ``replace`` drops an older one."""
+        for file in self.path.rglob("*"):
+            # Weights are written for their owner alone; other services read them too.
+            file.chmod(0o755 if file.is_dir() else 0o644)
         if replace and self.target.is_dir():
             shutil.rmtree(self.target)
         try:
