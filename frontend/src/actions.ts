@@ -3,7 +3,7 @@
  * made from this table, so they cannot disagree.
  */
 import type { Desk } from "./desk";
-import { optionsOf, type KeyedOption } from "./judgments";
+import { optionsOf, type Option } from "./judgments";
 import type { Bound, Mode } from "./keyboard";
 import { settings } from "./settings";
 import type { Store } from "./store";
@@ -69,7 +69,7 @@ function toggleDrawer(view: Store<View>, drawer: View["drawer"]): void {
 }
 
 /** The option that a digit chooses in the question under focus. */
-export function optionAt({ desk }: Workspace, digit: string): KeyedOption | undefined {
+export function optionAt({ desk }: Workspace, digit: string): Option | undefined {
   const question = desk.questions[desk.state.get().question];
   return question && optionsOf(question).find((option) => option.digit === digit);
 }
@@ -117,7 +117,8 @@ const flagActions: Action[] = FLAGS.map(({ kind, label }, i) => ({
   mode: "flag",
   enabled: hasTask,
   perform: ({ desk, view }) => {
-    desk.toggleFlag({ kind: "flag", target: view.get().flagTarget, flag: kind, note: "" });
+    const target = view.get().flagTarget;
+    desk.toggleFlag({ kind: "flag", target, flag: kind, note: "", targets: [] });
   },
   pressed: ({ desk, view }) =>
     desk.state

@@ -104,7 +104,8 @@ async function send<T>(path: string, call: Call, freshToken = false): Promise<T>
   if (!response.ok) {
     const error = await errorFrom(response);
     // Signing in elsewhere rotates the token: take the new one, once.
-    if (error.code.startsWith("csrf") && !freshToken) return send<T>(path, call, true);
+    const stale = error.status === 403 && error.code !== "not_your_assignment";
+    if (stale && method !== "GET" && !freshToken) return send<T>(path, call, true);
     throw error;
   }
   if (response.status === 204) return undefined as T;

@@ -5,7 +5,7 @@ import type {
   FlagJudgment,
   Judgment,
   Question,
-  ScaleOption,
+  TextJudgment,
 } from "./types";
 
 /** What a person has put down for one task, before it is an answer. */
@@ -19,29 +19,32 @@ export interface Draft {
 
 export const EMPTY_DRAFT: Draft = { choices: {}, reason: "", flags: [], activeMs: 0 };
 
-const BOTH_BAD: ScaleOption = {
+/** An answer to a compare question, as a button shows it. */
+export interface Option {
+  value: string;
+  label: string;
+  short: string;
+  outcome: CompareJudgment["outcome"];
+  strength: number | null;
+  /** The digit that chooses it. */
+  digit: string;
+}
+
+const BOTH_BAD: Option = {
   value: "both_bad",
   label: "Both are bad",
   short: "both bad",
   outcome: "both_bad",
   strength: null,
+  digit: "0",
 };
 
-export interface KeyedOption extends ScaleOption {
-  /** The digit that chooses it. */
-  digit: string;
-}
-
 /** The options of a compare question, left to right, then both bad. */
-export function optionsOf(question: Question): KeyedOption[] {
-  const scale = question.scale;
+export function optionsOf(question: Question): Option[] {
+  const { scale } = question;
   if (!scale) return [];
-  const graded = scale.options.filter((option) => option.outcome !== "both_bad");
-  const bad = scale.options.find((option) => option.outcome === "both_bad") ?? BOTH_BAD;
-  return [
-    ...graded.map((option, i) => ({ ...option, digit: String(i + 1) })),
-    ...(scale.both_bad ? [{ ...bad, digit: "0" }] : []),
-  ];
+  const graded = scale.options.map((option, i) => ({ ...option, digit: String(i + 1) }));
+  return scale.both_bad ? [...graded, BOTH_BAD] : graded;
 }
 
 /** The questions that this screen can ask. */
@@ -88,21 +91,24 @@ export function judgmentsOf(
       outcome: option.outcome,
       strength: option.strength,
       scale: question.scale.id,
-      criterion: question.criterion,
+      criterion: question.criterion ?? null,
       question: question.id,
+      targets: [],
     };
     judgments.push(compare);
   }
   const asked = reasonQuestion(questions);
   const content = draft.reason.trim();
   if (asked && content) {
-    judgments.push({
+    const rationale: TextJudgment = {
       kind: "text",
       role: "rationale",
       completion: null,
       content,
       question: asked.id,
-    });
+      targets: [],
+    };
+    judgments.push(rationale);
   }
   return [...judgments, ...draft.flags];
 }
@@ -116,7 +122,7 @@ export function draftOf(
   for (const judgment of judgments) {
     if (judgment.kind === "text") draft.reason = judgment.content;
     else if (judgment.kind === "flag") draft.flags.push(judgment);
-    else {
+    else if (judgment.kind === "compare") {
       const question = questions.find((each) => each.id === judgment.question);
       const option = (question ? optionsOf(question) : []).find(
         (each) =>
@@ -129,12 +135,15 @@ export function draftOf(
   return draft;
 }
 
+/** Whether both say the same; what is null or empty says nothing. */
 export function sameJudgments(x: readonly Judgment[], y: readonly Judgment[]): boolean {
+  const says = (value: unknown): boolean =>
+    value !== null && value !== "" && !(Array.isArray(value) && value.length === 0);
   const key = (judgments: readonly Judgment[]): string =>
     JSON.stringify(
       judgments.map((judgment) =>
         Object.entries(judgment)
-          .filter(([, value]) => value !== null)
+          .filter(([, value]) => says(value))
           .sort(([m], [n]) => m.localeCompare(n)),
       ),
     );

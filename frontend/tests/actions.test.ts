@@ -103,6 +103,7 @@ test("F then a digit flags, and digits choose again after Escape", () => {
     target: "task",
     flag: "pii",
     note: "",
+    targets: [],
   });
   press("Escape");
   press("1");

@@ -6,7 +6,13 @@ import type { DraftStore } from "../src/drafts";
 import type { Draft } from "../src/judgments";
 import { Outbox } from "../src/outbox";
 import { OutboxStorage } from "../src/outboxStorage";
-import type { Assignment, AssignmentBatch, FeedbackBody, Question } from "../src/types";
+import type {
+  Assignment,
+  AssignmentBatch,
+  FeedbackBody,
+  FlagJudgment,
+  Question,
+} from "../src/types";
 import { anAssignment, aProject, aQuestion, PROGRESS } from "./made";
 
 /** The queue of one person, as the server keeps it. */
@@ -114,6 +120,7 @@ test("accepting moves on at once and sends what was chosen", async () => {
       scale: "compare-7@1",
       criterion: null,
       question: "overall",
+      targets: [],
     },
     {
       kind: "text",
@@ -121,6 +128,7 @@ test("accepting moves on at once and sends what was chosen", async () => {
       completion: null,
       content: "it is right",
       question: "overall",
+      targets: [],
     },
   ]);
 });
@@ -255,7 +263,8 @@ describe("undo", () => {
 
 test("a skip carries its reason and the flag that was set", async () => {
   const desk = await sit();
-  desk.toggleFlag({ kind: "flag", target: "task", flag: "pii", note: "a phone number" });
+  const note = "a phone number";
+  desk.toggleFlag({ kind: "flag", target: "task", flag: "pii", note, targets: [] });
   await desk.skip("Other");
   const [entry] = await storage.all();
   expect(entry?.body).toEqual({ reason: "Other", flag: { kind: "pii", note: "a phone number" } });
@@ -263,7 +272,13 @@ test("a skip carries its reason and the flag that was set", async () => {
 
 test("a flag is set and taken back by the same call", async () => {
   const desk = await sit();
-  const flag = { kind: "flag", target: "1A", flag: "unsafe", note: "" } as const;
+  const flag: FlagJudgment = {
+    kind: "flag",
+    target: "1A",
+    flag: "unsafe",
+    note: "",
+    targets: [],
+  };
   desk.toggleFlag(flag);
   expect(desk.state.get().draft.flags).toEqual([flag]);
   desk.toggleFlag(flag);

@@ -3,11 +3,11 @@ import type { KeyboardEvent } from "react";
 import { choose } from "../actions";
 import { keepFocus, KeyCap } from "../components/ActionButton";
 import { useWorkspace } from "../components/workspace";
-import { optionsOf, type KeyedOption } from "../judgments";
+import { optionsOf, type Option } from "../judgments";
 import type { Question } from "../types";
 
 /** How strong an option is, drawn small: ••• A, =, B •••. */
-function Glyph({ option }: { option: KeyedOption }) {
+function Glyph({ option }: { option: Option }) {
   const dots = "•".repeat(Math.min(3, option.strength ?? 0));
   if (option.outcome === "tie") return <span className="glyph">=</span>;
   if (option.outcome === "a") {

@@ -1,0 +1,1451 @@
+// Written by `npm run types` from the API's schema; do not edit.
+
+export interface paths {
+    "/api/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Say who is signed in; also sets the CSRF cookie.
+         */
+        get: operations["get_session"];
+        put?: never;
+        /**
+         * Sign In
+         * @description Sign in with user name and password, at a limited rate.
+         */
+        post: operations["sign_in"];
+        /**
+         * Sign Out
+         * @description End the session; does nothing when there is none.
+         */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Projects
+         * @description Return the projects where I am a member, with my progress.
+         */
+        get: operations["list_projects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Project
+         * @description Return a project's guidelines and questions, and my progress.
+         */
+        get: operations["get_project"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/assignments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lease Tasks
+         * @description Lease up to `count` tasks for me.
+         *
+         *     With `holder`, the name of a browser tab, the leases that it still holds come back
+         *     first, and new ones fill up to `count`.
+         */
+        post: operations["lease_tasks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{slug}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List History
+         * @description Return what I have answered, newest first, with the answers that stand.
+         */
+        get: operations["list_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assignments/{assignment}/feedback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Submit Feedback
+         * @description Answer a task: 201 when stored, 200 when this very answer was stored before.
+         */
+        post: operations["submit_feedback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assignments/{assignment}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Skip Task
+         * @description Put a task aside for good; it may go to somebody else.
+         */
+        post: operations["skip_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assignments/{assignment}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew Lease
+         * @description Hold a task for another lease's length.
+         */
+        post: operations["renew_lease"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** Answer */
+        Answer: {
+            /**
+             * Client Id
+             * Format: uuid
+             */
+            client_id: string;
+            /**
+             * Feedback Id
+             * Format: uuid
+             */
+            feedback_id: string;
+            /** Judgments */
+            judgments: (components["schemas"]["Compare"] | components["schemas"]["Rank"] | components["schemas"]["BestWorst"] | components["schemas"]["Rate"] | components["schemas"]["Span"] | components["schemas"]["Missing"] | components["schemas"]["Principle"] | components["schemas"]["WrittenText"] | components["schemas"]["Reaction"] | components["schemas"]["Outcome"] | components["schemas"]["Choose"] | components["schemas"]["Step"] | components["schemas"]["Flag"])[];
+            /** Active Ms */
+            active_ms: number;
+        };
+        /** AssignmentOut */
+        AssignmentOut: {
+            /** Id */
+            id: number;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Protocol Version */
+            protocol_version: number;
+            prompt: components["schemas"]["PromptOut"];
+            /** Completions */
+            completions: components["schemas"]["CompletionOut"][];
+            answer: components["schemas"]["Answer"] | null;
+        };
+        /** BestWorst */
+        BestWorst: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "best_worst";
+            /** Best */
+            best: string[];
+            /** Worst */
+            worst: string[];
+        };
+        /**
+         * Choose
+         * @description A labelled category: safe, unsafe, unsure; or any other list.
+         */
+        Choose: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "choose";
+            /** Target */
+            target: string | ("task" | "prompt");
+            /** Category */
+            category: string;
+        };
+        /**
+         * Compare
+         * @description Which of two completions is better; a tie and two bad ones are different.
+         */
+        Compare: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "compare";
+            /**
+             * A
+             * Format: uuid
+             */
+            a: string;
+            /**
+             * B
+             * Format: uuid
+             */
+            b: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "a" | "b" | "tie" | "both_bad" | "unsure";
+            /** Strength */
+            strength?: number | null;
+            /** Scale */
+            scale?: string | null;
+        };
+        /**
+         * CompletionOut
+         * @description A completion under its label; nothing says which model wrote it.
+         */
+        CompletionOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Label */
+            label: string;
+            /** Messages */
+            messages: components["schemas"]["Message"][];
+        };
+        /**
+         * Failure
+         * @description Every answer with a status of 400 or more.
+         */
+        Failure: {
+            /** Error */
+            error: string;
+            /** Message */
+            message: string;
+            /** Expected */
+            expected?: string | null;
+            /** Found */
+            found?: string | null;
+            /** Fix */
+            fix?: string | null;
+            /**
+             * Fields
+             * @default []
+             */
+            fields: components["schemas"]["Problem"][];
+        };
+        /** FeedbackIn */
+        FeedbackIn: {
+            /**
+             * Client Id
+             * Format: uuid
+             */
+            client_id: string;
+            /** Judgments */
+            judgments: (components["schemas"]["Compare"] | components["schemas"]["Rank"] | components["schemas"]["BestWorst"] | components["schemas"]["Rate"] | components["schemas"]["Span"] | components["schemas"]["Missing"] | components["schemas"]["Principle"] | components["schemas"]["WrittenText"] | components["schemas"]["Reaction"] | components["schemas"]["Outcome"] | components["schemas"]["Choose"] | components["schemas"]["Step"] | components["schemas"]["Flag"])[];
+            /**
+             * Active Ms
+             * @default 0
+             */
+            active_ms: number;
+            /** Protocol Version */
+            protocol_version: number;
+            /** Supersedes */
+            supersedes?: string | null;
+        };
+        /** Flag */
+        Flag: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "flag";
+            /**
+             * Target
+             * @default task
+             */
+            target: string | ("task" | "prompt");
+            /**
+             * Flag
+             * @enum {string}
+             */
+            flag: "pii" | "unsafe" | "bad_task";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /** HandOutOut */
+        HandOutOut: {
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "finished" | "paused";
+            /** Assignments */
+            assignments: components["schemas"]["AssignmentOut"][];
+            progress: components["schemas"]["ProgressOut"];
+            thanks: components["schemas"]["Thanks"] | null;
+        };
+        /** Message */
+        Message: {
+            /** Role */
+            role: string;
+            /** Content */
+            content: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /** Missing */
+        Missing: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "missing";
+            /**
+             * Completion
+             * Format: uuid
+             */
+            completion: string;
+            /** Category */
+            category: string;
+            /**
+             * Refs
+             * @default []
+             */
+            refs: components["schemas"]["Ref"][];
+            /** Text */
+            text?: string | null;
+        };
+        /** Option */
+        Option: {
+            /** Value */
+            value: string;
+            /** Label */
+            label: string;
+            /** Short */
+            short: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "a" | "b" | "tie";
+            /** Strength */
+            strength: number;
+        };
+        /**
+         * Outcome
+         * @description Something observed later: hindsight, a test, a verifier or an A/B trial.
+         */
+        Outcome: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "outcome";
+            /**
+             * Completion
+             * Format: uuid
+             */
+            completion: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "hindsight" | "test" | "verifier" | "ab";
+            /** Value */
+            value: number;
+            /** Evidence Sha */
+            evidence_sha?: string | null;
+        };
+        /** Person */
+        Person: {
+            /** Username */
+            username: string;
+            /** Name */
+            name: string;
+            /** Is Staff */
+            is_staff: boolean;
+        };
+        /** Principle */
+        Principle: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "principle";
+            /**
+             * Completion
+             * Format: uuid
+             */
+            completion: string;
+            /** Principle */
+            principle: string;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "yes" | "no" | "partial" | "na";
+            /**
+             * Evidence
+             * @default []
+             */
+            evidence: (components["schemas"]["Ref"] | string)[];
+            /**
+             * Origin
+             * @default authored
+             * @enum {string}
+             */
+            origin: "authored" | "extracted" | "generated";
+        };
+        /** Problem */
+        Problem: {
+            /** Path */
+            path: string;
+            /** Message */
+            message: string;
+            /** Value */
+            value?: string | null;
+        };
+        /**
+         * ProgressOut
+         * @description today, answered: mine; remaining: open for me (large: estimated); total.
+         */
+        ProgressOut: {
+            /** Today */
+            today: number;
+            /** Answered */
+            answered: number;
+            /** Remaining */
+            remaining: number;
+            /** Total */
+            total: number;
+        };
+        /** ProjectLine */
+        ProjectLine: {
+            /** Slug */
+            slug: string;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "annotator" | "reviewer" | "researcher" | "owner";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "paused";
+            progress: components["schemas"]["ProgressOut"];
+        };
+        /** ProjectOut */
+        ProjectOut: {
+            /** Slug */
+            slug: string;
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "annotator" | "reviewer" | "researcher" | "owner";
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "paused";
+            progress: components["schemas"]["ProgressOut"];
+            /** Guidelines */
+            guidelines: string;
+            protocol: components["schemas"]["Protocol"];
+            /** Lease Seconds */
+            lease_seconds: number;
+        };
+        /** PromptOut */
+        PromptOut: {
+            /** Messages */
+            messages: components["schemas"]["Message"][];
+            /** Context */
+            context: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /** Protocol */
+        Protocol: {
+            /** Version */
+            version: number;
+            /** Questions */
+            questions: components["schemas"]["Question"][];
+        };
+        /** Question */
+        Question: {
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Text */
+            text: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            scale?: components["schemas"]["ScaleOut"] | null;
+            /**
+             * Reason
+             * @default optional
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Rank
+         * @description An order in groups, best first; the members of a group are tied.
+         */
+        Rank: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "rank";
+            /** Groups */
+            groups: string[][];
+            /**
+             * Unranked
+             * @default []
+             */
+            unranked: string[];
+        };
+        /**
+         * Rate
+         * @description A value on a scale; null says that the criterion does not apply.
+         */
+        Rate: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "rate";
+            /**
+             * Completion
+             * Format: uuid
+             */
+            completion: string;
+            /** Value */
+            value: number | null;
+            /** Scale */
+            scale?: string | null;
+        };
+        /** Reaction */
+        Reaction: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "reaction";
+            /**
+             * Completion
+             * Format: uuid
+             */
+            completion: string;
+            /** Signal */
+            signal: string;
+            /** Value */
+            value: number;
+            /** Position */
+            position?: number | null;
+            /**
+             * Exposed
+             * @default true
+             */
+            exposed: boolean;
+        };
+        /** Receipt */
+        Receipt: {
+            /**
+             * Feedback Id
+             * Format: uuid
+             */
+            feedback_id: string;
+            /**
+             * Client Id
+             * Format: uuid
+             */
+            client_id: string;
+            /** Late */
+            late: boolean;
+            /** Counted */
+            counted: boolean;
+            progress: components["schemas"]["ProgressOut"];
+        };
+        /**
+         * Ref
+         * @description A place a judgment leans on: a passage's sentence or a stretch of a completion.
+         */
+        Ref: {
+            /** Doc */
+            doc?: string | null;
+            /** Sentence */
+            sentence?: string | number | null;
+            /** Completion */
+            completion?: string | null;
+            /** Start */
+            start?: number | null;
+            /** End */
+            end?: number | null;
+        };
+        /** Renewed */
+        Renewed: {
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
+        /**
+         * ScaleOut
+         * @description Options from left to right.
+         */
+        ScaleOut: {
+            /** Id */
+            id: string;
+            /** Options */
+            options: components["schemas"]["Option"][];
+            /** Both Bad */
+            both_bad: boolean;
+        };
+        /** Session */
+        Session: {
+            user: components["schemas"]["Person"] | null;
+        };
+        /** SignIn */
+        SignIn: {
+            /** Username */
+            username: string;
+            /** Password */
+            password: string;
+        };
+        /** Skip */
+        Skip: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            flag?: components["schemas"]["TaskFlag"] | null;
+        };
+        /** Skipped */
+        Skipped: {
+            /**
+             * State
+             * @constant
+             */
+            state: "skipped";
+        };
+        /**
+         * Span
+         * @description A stretch of text in Unicode code points, half open, with the text's hash.
+         */
+        Span: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "span";
+            /**
+             * Target
+             * @default completion
+             * @enum {string}
+             */
+            target: "completion" | "prompt" | "passage";
+            /** Completion */
+            completion?: string | null;
+            /** Passage */
+            passage?: string | null;
+            /**
+             * Message
+             * @default 0
+             */
+            message: number;
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /** Text Sha */
+            text_sha: string;
+            /** Category */
+            category: string;
+            /** Severity */
+            severity?: string | null;
+            /**
+             * Refs
+             * @default []
+             */
+            refs: components["schemas"]["Ref"][];
+            /** Replacement */
+            replacement?: string | null;
+            /** Note */
+            note?: string | null;
+        };
+        /**
+         * Step
+         * @description Process supervision: one step's label, or the place of the first error.
+         */
+        Step: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "step";
+            /**
+             * Completion
+             * Format: uuid
+             */
+            completion: string;
+            /** Index */
+            index: number;
+            /** Label */
+            label: string;
+            /** Note */
+            note?: string | null;
+        };
+        /** TaskFlag */
+        TaskFlag: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "pii" | "unsafe" | "bad_task";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+        };
+        /**
+         * Thanks
+         * @description What came of my answers.
+         */
+        Thanks: {
+            /** Answers */
+            answers: number;
+            /** Models */
+            models: number;
+            /** Rounds */
+            rounds: number;
+        };
+        /** WrittenText */
+        WrittenText: {
+            /** Question */
+            question?: string | null;
+            /** Criterion */
+            criterion?: string | null;
+            /** Confidence */
+            confidence?: number | null;
+            /**
+             * Targets
+             * @default []
+             */
+            targets: number[];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "text";
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "rationale" | "critique" | "edit";
+            /** Completion */
+            completion?: string | null;
+            /** Content */
+            content: string;
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    get_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    list_projects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectLine"][];
+                };
+            };
+        };
+    };
+    get_project: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+        };
+    };
+    lease_tasks: {
+        parameters: {
+            query?: {
+                count?: number;
+                holder?: string;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandOutOut"];
+                };
+            };
+        };
+    };
+    list_history: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AssignmentOut"][];
+                };
+            };
+        };
+    };
+    submit_feedback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assignment: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeedbackIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Receipt"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    skip_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assignment: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Skip"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Skipped"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    renew_lease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                assignment: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Renewed"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+}
