@@ -21,6 +21,7 @@ class HoneError(Exception):
     code = "error"
     status = 400
     retryable = False
+    retry_after = 5  # seconds, where retryable
 
     def __str__(self) -> str:
         parts = [self.message]

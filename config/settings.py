@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from config.env import env_bool, env_int, env_list, env_str
+from config.panel import UNFOLD as UNFOLD
 from config.services import service_urls
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -55,8 +56,8 @@ CSRF_TRUSTED_ORIGINS = env_list("HONE_TRUSTED_ORIGINS", [])
 HTTPS = env_bool("HONE_HTTPS", False)
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "config.apps.PanelConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -71,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.ContentPolicy",
+    "annotation.api.errors.ApiErrors",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -101,8 +103,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.cache.SteadyRedisCache",
         "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 2},
         "KEY_PREFIX": "hone",
     }
 }
@@ -151,6 +154,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_BEAT_SYNC_EVERY = 1  # each tick is written: beat's health check looks at it
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "max_retries": 3}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -159,6 +163,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 LEASES_PER_CALL = env_int("HONE_LEASES_PER_CALL", 20)
 LIVE_LEASES_PER_PERSON = env_int("HONE_LIVE_LEASES_PER_PERSON", 60)
 QUEUE_FULL_PASS_SECONDS = env_int("HONE_QUEUE_FULL_PASS_SECONDS", 2)
+QUEUE_LOOK_BACK_SECONDS = env_int("HONE_QUEUE_LOOK_BACK_SECONDS", 60)
 
 # Runs (training/services/runs.py).
 RUN_HEARTBEAT_SECONDS = env_int("HONE_RUN_HEARTBEAT_SECONDS", 5)
@@ -177,11 +182,4 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env_str("HONE_LOG_LEVEL", "INFO")},
-}
-
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "Hone",
-    "SITE_HEADER": "Hone",
-    "SITE_URL": "/app/",
-    "SHOW_HISTORY": True,
 }

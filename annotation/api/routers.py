@@ -2,4 +2,11 @@
 
 from ninja import Router
 
-routers: list[tuple[str, Router]] = []
+from annotation.api import assignments, health, projects, session
+
+routers: list[tuple[str, Router]] = [
+    ("/health", health.router),
+    ("/session", session.router),
+    ("/projects", projects.router),
+    ("/assignments", assignments.router),
+]

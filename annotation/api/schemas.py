@@ -1,0 +1,207 @@
+"""What goes over the wire: the frontend's types are generated from these."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from annotation.judgments import Judgments
+
+
+class Problem(BaseModel):
+    path: str
+    message: str
+    value: str | None = None
+
+
+class Failure(BaseModel):
+    """Every answer with a status of 400 or more."""
+
+    error: str
+    message: str
+    expected: str | None = None
+    found: str | None = None
+    fix: str | None = None
+    fields: list[Problem] = []
+
+
+class Person(BaseModel):
+    username: str
+    name: str
+    is_staff: bool
+
+
+class Session(BaseModel):
+    user: Person | None
+
+
+class SignIn(BaseModel):
+    username: Annotated[str, Field(max_length=300)]
+    password: Annotated[str, Field(max_length=4096)]
+
+
+class ProgressOut(BaseModel):
+    """today, answered: mine; remaining: open for me (large: estimated); total."""
+
+    today: int
+    answered: int
+    remaining: int
+    total: int
+
+
+class ProjectLine(BaseModel):
+    slug: str
+    name: str
+    role: Literal["annotator", "reviewer", "researcher", "owner"]
+    state: Literal["open", "paused"]
+    progress: ProgressOut
+
+
+class Option(BaseModel):
+    value: str
+    label: str
+    short: str
+    outcome: Literal["a", "b", "tie"]
+    strength: int
+
+
+class ScaleOut(BaseModel):
+    """Options from left to right."""
+
+    id: str
+    options: list[Option]
+    both_bad: bool
+
+
+class Question(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    kind: str
+    text: str
+    criterion: str | None = None
+    required: bool = True
+    scale: ScaleOut | None = None
+    reason: Literal["off", "optional", "required"] = "optional"
+
+
+class Protocol(BaseModel):
+    version: int
+    questions: list[Question]
+
+
+class ProjectOut(ProjectLine):
+    guidelines: str
+    protocol: Protocol
+    lease_seconds: int
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    role: str
+    content: str
+
+
+class PromptOut(BaseModel):
+    messages: list[Message]
+    context: dict[str, Any] | None
+
+
+class CompletionOut(BaseModel):
+    """A completion under its label; nothing says which model wrote it."""
+
+    id: UUID
+    label: str
+    messages: list[Message]
+
+
+class Answer(BaseModel):
+    client_id: UUID
+    feedback_id: UUID
+    judgments: Judgments
+    active_ms: int
+
+
+class AssignmentOut(BaseModel):
+    id: int
+    expires_at: datetime
+    protocol_version: int
+    prompt: PromptOut
+    completions: list[CompletionOut]
+    answer: Answer | None
+
+
+class Thanks(BaseModel):
+    """What came of my answers."""
+
+    answers: int
+    models: int
+    rounds: int
+
+
+class HandOutOut(BaseModel):
+    state: Literal["open", "finished", "paused"]
+    assignments: list[AssignmentOut]
+    progress: ProgressOut
+    thanks: Thanks | None
+
+
+class FeedbackIn(BaseModel):
+    client_id: UUID
+    judgments: Judgments
+    active_ms: Annotated[int, Field(ge=0, le=2_147_483_647)] = 0
+    protocol_version: int
+    supersedes: UUID | None = None
+
+
+class Receipt(BaseModel):
+    feedback_id: UUID
+    client_id: UUID
+    late: bool
+    counted: bool
+    progress: ProgressOut
+
+
+class TaskFlag(BaseModel):
+    kind: Literal["pii", "unsafe", "bad_task"]
+    note: Annotated[str, Field(max_length=2000)] = ""
+
+
+class Skip(BaseModel):
+    reason: Annotated[str, Field(max_length=500)] = ""
+    flag: TaskFlag | None = None
+
+
+class Skipped(BaseModel):
+    state: Literal["skipped"]
+
+
+class Released(BaseModel):
+    state: Literal["released"]
+
+
+class Renewed(BaseModel):
+    expires_at: datetime
+
+
+class ReviewedAnswer(BaseModel):
+    """An answer as reviewers see it: by whom, when, and whether it counts."""
+
+    feedback_id: UUID
+    assignment: int
+    actor: str
+    actor_kind: Literal["human", "model", "rule", "end_user"]
+    judgments: Judgments
+    active_ms: int
+    late: bool
+    counted: bool
+    supersedes: UUID | None
+    created_at: datetime
+
+
+class Health(BaseModel):
+    ok: bool
+    database: bool
+    cache: bool
