@@ -74,7 +74,7 @@ class Supervisor:
         except Lost:
             log.warning("Attempt %s of run %s was fenced.", self.run.attempt, self.run)
         except HoneError as error:
-            self._end("failed", error=_as_dict(error))
+            self._end("failed", error=runs.as_dict(error))
         except OSError as error:
             self._end("failed", error=_disk_error(error, self.out))
 
@@ -272,16 +272,6 @@ def _status(directory: Path) -> dict[str, Any]:
 
 def _machine() -> dict[str, Any]:
     return {"host": socket.gethostname(), "python": platform.python_version()}
-
-
-def _as_dict(error: HoneError) -> dict[str, Any]:
-    return {
-        "error": error.code,
-        "message": error.message,
-        "expected": error.expected,
-        "found": error.found,
-        "fix": error.fix,
-    }
 
 
 def _disk_error(error: OSError, directory: Path) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def register(
         report = _report(directory) or metrics
         Evaluation.objects.get_or_create(
             run=run,
-            suite=run.inputs.get("suite") or "held-out",
+            suite=run.inputs.get("suite") or _split(run),
             defaults={
                 "model": run.model,
                 "snapshot": run.snapshot,
@@ -106,6 +106,12 @@ def register(
         )
         run.model.metrics = {**run.model.metrics, **_headline(metrics)}
         run.model.save(update_fields=["metrics"])
+
+
+def _split(run: TrainingRun) -> str:
+    """Return which split an evaluation was on, as `specs` chose it."""
+    counts = run.snapshot.manifest.get("counts", {}) if run.snapshot else {}
+    return "test" if counts.get("test") or not counts else "validation"
 
 
 def _report(directory: Path) -> dict[str, Any] | None:

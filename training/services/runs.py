@@ -20,7 +20,7 @@ from django.db import transaction
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
-from annotation.errors import Conflict
+from annotation.errors import Conflict, HoneError
 from config.dispatch import enqueue
 from training.models import RunEvent, TrainingRun
 
@@ -44,6 +44,17 @@ class Pulse:
     """What a heartbeat brings back: the run is still this attempt's."""
 
     cancel_requested: bool
+
+
+def as_dict(error: HoneError) -> dict[str, Any]:
+    """Return a domain error as rows keep it."""
+    return {
+        "error": error.code,
+        "message": error.message,
+        "expected": error.expected,
+        "found": error.found,
+        "fix": error.fix,
+    }
 
 
 def wake(run: TrainingRun) -> None:

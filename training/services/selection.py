@@ -20,6 +20,13 @@ Route = Literal["human", "ai"]
 Pair = tuple[UUID, UUID]
 
 
+def log_odds_to_probability(gap: float) -> float:
+    """Return the logistic function, without overflow at either end."""
+    if gap >= 0:
+        return 1 / (1 + math.exp(-gap))
+    return math.exp(gap) / (1 + math.exp(gap))
+
+
 @dataclass(frozen=True)
 class Candidate:
     """Two completions of one prompt and how the reward model scores them."""
@@ -33,10 +40,7 @@ class Candidate:
     @property
     def probability(self) -> float:
         """The probability that the first is better (Bradley-Terry)."""
-        gap = self.first_score - self.second_score
-        if gap >= 0:
-            return 1 / (1 + math.exp(-gap))
-        return math.exp(gap) / (1 + math.exp(gap))
+        return log_odds_to_probability(self.first_score - self.second_score)
 
     @property
     def confidence(self) -> float:

@@ -62,6 +62,9 @@ def _data(run: TrainingRun, directory: Path) -> dict[str, str]:
             file = folder / f"{split}.parquet"
             if file.is_file() and _row_count(file):
                 data[split] = str(file)
+        if run.kind == TrainingRun.Kind.EVALUATE and "validation" in data:
+            # A project may hold back one split only: that one is the test then.
+            data.setdefault("test", data["validation"])
         if not data and "train" in get(run.preset).needs:
             raise InvalidInput(
                 "The run's snapshot has no rows on disk.",

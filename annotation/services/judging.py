@@ -1,0 +1,194 @@
+"""Answers of judges: the same assignments and feedback as people's, marked as theirs.
+
+A judge may see one task in several presentations, mostly both orders. On a task that
+is routed to AI its first presentation takes a slot of the overlap, as a person's
+answer would; further ones, and those on tasks that people answer too, are kept and
+take none. Writing the same answers again adds nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.db import transaction
+from django.utils import timezone
+
+from annotation.errors import InvalidInput
+from annotation.hashing import content_hash
+from annotation.judgments import Compare, Judgment, dump_judgments
+from annotation.models import Actor, Assignment, Feedback, Project, Task
+
+NAMESPACE = UUID("6f0f4d0e-6a53-4d5e-9d2b-0d2f6d9f8f51")
+# A judge this close to even says that both are about the same.
+EVEN = 0.005
+
+
+@dataclass(frozen=True)
+class JudgeAnswer:
+    """What a judge says about one task in one presentation.
+
+    Attributes:
+        order: positions of the task's completions, as presented.
+        judgments: empty if the judge abstained; `raw_text` then says what it said.
+    """
+
+    task: int
+    presentation: int
+    order: tuple[int, ...]
+    judgments: tuple[Judgment, ...]
+    raw_text: str = ""
+    active_ms: int = 0
+
+
+def model_actor(
+    *,
+    project: Project,
+    source: str,
+    external_id: str,
+    name: str,
+    model_version: UUID | None = None,
+    model: Mapping[str, Any] | None = None,
+) -> Actor:
+    """Return the actor of a judge in a project, made once.
+
+    Args:
+        external_id: what sets it apart, such as the model and its prompt's hash.
+        model: name, version, prompt_hash, sampling.
+    """
+    actor, _ = Actor.objects.get_or_create(
+        project=project,
+        source=source,
+        external_id=external_id,
+        kind=Actor.Kind.MODEL,
+        defaults={
+            "name": name[:200],
+            "pool": "judges",
+            "model_version": model_version,
+            "model": dict(model or {}),
+        },
+    )
+    return actor
+
+
+def compare_question(questions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the question that a judge of pairs can answer.
+
+    Raises:
+        InvalidInput: when the protocol compares nothing.
+    """
+    for question in questions:
+        if question["kind"] == "compare":
+            return question
+    raise InvalidInput(
+        "The protocol asks nothing that a judge of pairs can answer.",
+        expected="a question of kind compare",
+        found=", ".join(str(question["kind"]) for question in questions) or "none",
+        fix="Publish a protocol with such a question, or route tasks to people.",
+    )
+
+
+def as_compare(
+    question: Mapping[str, Any], first: UUID, second: UUID, probability: float
+) -> Compare:
+    """Return a probability as a judgment on the question's own scale.
+
+    Args:
+        first, second: the completions as presented.
+        probability: that the first is better.
+    """
+    confidence = max(probability, 1 - probability)
+    outcome = "a" if probability > 0.5 else "b"
+    strength = _strength(question, outcome, confidence)
+    if confidence < 0.5 + EVEN:
+        outcome, strength = "tie", 0
+    scale = question.get("scale")
+    return Compare.model_validate(
+        {
+            "a": first,
+            "b": second,
+            "outcome": outcome,
+            "strength": strength,
+            "scale": scale["id"] if scale else None,
+            "criterion": question.get("criterion"),
+            "question": question["id"],
+            "confidence": round(confidence, 6),
+        }
+    )
+
+
+def _strength(
+    question: Mapping[str, Any], outcome: str, confidence: float
+) -> int | None:
+    """Return how strongly to say it: the scale's strengths in equal bands."""
+    options = (question.get("scale") or {}).get("options", [])
+    offered = sorted(o["strength"] for o in options if o["outcome"] == outcome)
+    if not offered:
+        return None
+    band = int((confidence - 0.5) * 2 * len(offered))
+    return int(offered[min(band, len(offered) - 1)])
+
+
+def record(*, actor: Actor, answers: Sequence[JudgeAnswer]) -> int:
+    """Write a judge's answers in one transaction; return how many were new."""
+    written = 0
+    with transaction.atomic():
+        # In id order, as everybody locks tasks, so that nobody waits in a circle.
+        tasks = {
+            task.pk: task
+            for task in Task.objects.select_for_update(of=("self",))
+            .filter(pk__in={answer.task for answer in answers})
+            .order_by("pk")
+        }
+        met = set(
+            Assignment.objects.filter(actor=actor, task__in=tasks).values_list(
+                "task", "presentation"
+            )
+        )
+        for answer in sorted(answers, key=lambda a: (a.task, a.presentation)):
+            if (answer.task, answer.presentation) in met:
+                continue
+            met.add((answer.task, answer.presentation))
+            _write(actor, tasks[answer.task], answer)
+            written += 1
+    return written
+
+
+def _write(actor: Actor, task: Task, answer: JudgeAnswer) -> None:
+    now = timezone.now()
+    abstained = not answer.judgments
+    is_counted = (
+        task.route == Task.Route.AI
+        and answer.presentation == 0
+        and task.leased + task.counted < task.overlap
+    )
+    assignment = Assignment.objects.create(
+        task=task,
+        project_id=task.project_id,
+        actor=actor,
+        presentation=answer.presentation,
+        order=list(answer.order),
+        origin=Assignment.Origin.JUDGE,
+        state=Assignment.State.ABSTAINED if abstained else Assignment.State.ANSWERED,
+        counted=is_counted,
+        leased_at=now,
+        expires_at=now,
+        ended_at=now,
+        raw_text=answer.raw_text,
+    )
+    task.counted += is_counted
+    if abstained:
+        return
+    judgments = dump_judgments(list(answer.judgments))
+    Feedback.objects.create(
+        client_id=uuid5(NAMESPACE, f"{task.pk}:{answer.presentation}"),
+        assignment=assignment,
+        project_id=task.project_id,
+        actor=actor,
+        judgments=judgments,
+        active_ms=answer.active_ms,
+        protocol_id=task.protocol_id,
+        content_hash=content_hash(
+            {"assignment": assignment.pk, "judgments": judgments, "supersedes": None}
+        ),
+    )

@@ -1,0 +1,139 @@
+"""What a round may be told: one place for its settings, their bounds and defaults."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from annotation.errors import HoneError, InvalidInput
+from annotation.projections.query import read_query
+from training.services.launching import (
+    DEFAULT_PRESETS,
+    Limits,
+    Lora,
+    check_params,
+    check_preset,
+)
+
+Share = Field(ge=0, le=1)
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Recipe(Strict):
+    """How a model is trained: a preset of the registry, and what differs from it."""
+
+    preset: str = ""
+    params: dict[str, Any] = {}
+    lora: Lora | None = None
+    limits: Limits = Limits()
+
+
+class RoundSettings(Strict):
+    """The settings of a round; the next round takes them over."""
+
+    min_labels: int = Field(
+        40, ge=1, description="Answers of people since the last round that start it."
+    )
+    min_pairs: int = Field(
+        8, ge=1, description="Training pairs a snapshot must hold to be learned from."
+    )
+    snapshot: dict[str, Any] = Field(
+        default_factory=dict, description="The filter of the snapshot; empty takes all."
+    )
+    reward_base: str = Field(
+        "wheel:minilm", description="What each round's reward model is trained from."
+    )
+    policy_base: str = Field(
+        "wheel:smollm2", description="The first round's policy, if none is given."
+    )
+    reward: Recipe = Field(default_factory=Recipe, description="The reward run.")
+    policy: Recipe = Field(default_factory=Recipe, description="The policy run.")
+    prompts: int = Field(40, ge=1, description="Prompts that both policies answer.")
+    samples: int = Field(
+        2, ge=1, le=64, description="Completions of each prompt and policy."
+    )
+    sampling: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the generation preset."
+    )
+    pairs: int = Field(40, ge=1, description="New pairs to ask about.")
+    random_share: float = Field(
+        0.2, ge=0, le=1, description="The share of them that is drawn at random."
+    )
+    human_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="People get this share, the least certain pairs first; empty "
+        "leaves it to the reward model's confidence.",
+    )
+    ai_confidence: float = Field(
+        0.9,
+        ge=0.5,
+        le=1,
+        description="The reward model answers pairs it is at least this sure of.",
+    )
+    audit_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Of those, people get this share all the same, as a check.",
+    )
+    overlap: int | None = Field(
+        None, ge=1, le=100, description="People for each pair; empty: the project's."
+    )
+    priority: int = Field(6, ge=0, le=9, description="The priority of its tasks.")
+    evaluate: bool = Field(
+        True, description="Evaluate both models on held-out data beside the round."
+    )
+    seconds: float | None = Field(
+        None, gt=0, description="Upper bound of each training run, in seconds."
+    )
+    seed: int = Field(0, ge=0, lt=2**31)
+
+    def limits(self, recipe: Recipe) -> dict[str, Any]:
+        """Return a training run's limits, with the round's bound on its seconds."""
+        own = recipe.limits.model_dump(exclude_none=True)
+        return ({"seconds": self.seconds} if self.seconds else {}) | own
+
+
+def read_settings(raw: Any) -> RoundSettings:
+    """Read settings from JSON values and hold them against registry and views.
+
+    Raises:
+        InvalidInput: naming each field that is wrong.
+    """
+    try:
+        settings = RoundSettings.model_validate(raw or {})
+    except ValidationError as error:
+        raise InvalidInput(
+            "The round's settings could not be read.",
+            expected="fields among " + ", ".join(RoundSettings.model_fields),
+            found=f"{error.error_count()} bad field(s)",
+            fix="Mend the fields named below.",
+            fields=[
+                {
+                    "path": "settings." + ".".join(str(part) for part in item["loc"]),
+                    "message": item["msg"],
+                    "value": repr(item["input"])[:200],
+                }
+                for item in error.errors()[:20]
+            ],
+        ) from error
+    read_query(settings.snapshot)
+    for field, kind in (("reward", "reward"), ("policy", "dpo")):
+        recipe: Recipe = getattr(settings, field)
+        _check_recipe(field, kind, recipe.preset, recipe.params)
+    _check_recipe("sampling", "generate", "", settings.sampling)
+    return settings
+
+
+def _check_recipe(field: str, kind: str, preset: str, params: dict[str, Any]) -> None:
+    try:
+        check_params(check_preset(kind, preset or DEFAULT_PRESETS[kind]), params)
+    except HoneError as error:
+        error.message = f"The round's settings are not right: {field}."
+        for item in error.fields:
+            item["path"] = f"settings.{field}.{item['path']}"
+        raise

@@ -1,0 +1,51 @@
+"""What would be forgotten if messages were the truth: rows that wait are found again.
+
+Called every few seconds, by several workers at once if need be.
+"""
+
+from datetime import timedelta
+
+from django.db.models.functions import Now
+
+from config.dispatch import Queue, enqueue
+from training.models import Round, Snapshot
+from training.services import health, runs
+
+FREEZE = "workers.freeze_snapshot"
+# Younger rows have a message of their own under way.
+SETTLED = timedelta(seconds=5)
+AT_ONCE = 20
+
+
+def keep_up() -> None:
+    """Reap silent runs, wake the queues for waiting rows, and let rounds go on."""
+    runs.reap_silent()
+    if _has_room("gpu"):
+        for run in runs.waiting().filter(created_at__lt=Now() - SETTLED)[:AT_ONCE]:
+            runs.wake(run)
+    if _has_room("default"):
+        for snapshot_id in _unfrozen():
+            enqueue(FREEZE, str(snapshot_id))
+    for round_id in open_rounds():
+        enqueue(runs.ADVANCE, round_id)
+
+
+def open_rounds() -> list[int]:
+    """Return the rounds that may go on."""
+    over = [Round.State.DONE, Round.State.FAILED]
+    rounds = Round.objects.exclude(state__in=over).filter(paused=False)
+    return list(rounds.values_list("pk", flat=True))
+
+
+def _unfrozen() -> list[object]:
+    """Return snapshots that wait, or whose worker may be gone: freezing them again
+    does nothing while another process is at it."""
+    states = [Snapshot.State.QUEUED, Snapshot.State.RUNNING]
+    old = Snapshot.objects.filter(state__in=states, created_at__lt=Now() - SETTLED)
+    return list(old.values_list("pk", flat=True)[:AT_ONCE])
+
+
+def _has_room(queue: Queue) -> bool:
+    """Return True if few messages wait, so that they do not pile up for hours."""
+    count = health.messages(queue)
+    return count is not None and count < AT_ONCE

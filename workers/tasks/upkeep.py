@@ -1,0 +1,19 @@
+"""What beat asks for every few seconds: rows are looked for, messages made up for."""
+
+from annotation.services.importing.queued import wake_waiting_imports
+from annotation.services.leasing import expire_leases
+from config.celery import app
+from training.services import upkeep
+
+
+@app.task(name="workers.expire_leases")
+def expire() -> None:
+    """Take back the leases whose time is over."""
+    expire_leases()
+
+
+@app.task(name="workers.upkeep")
+def keep_up() -> None:
+    """Reap silent runs, and wake the queues for whatever waits."""
+    wake_waiting_imports()
+    upkeep.keep_up()
