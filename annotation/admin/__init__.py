@@ -1,0 +1,21 @@
+"""The panel's pages about what is asked and answered: Collect, and People."""
+
+from annotation.admin import (
+    accounts,
+    feedback,
+    imports,
+    projects,
+    prompts,
+    tasks,
+    tokens,
+)
+
+__all__ = [
+    "accounts",
+    "feedback",
+    "imports",
+    "projects",
+    "prompts",
+    "tasks",
+    "tokens",
+]

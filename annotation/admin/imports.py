@@ -1,0 +1,214 @@
+"""Imports: a file goes in through the panel, and its page says what became of it."""
+
+import os
+import tempfile
+from dataclasses import fields as data_fields
+from pathlib import Path
+from typing import Any, cast, get_args
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldBooleanWidget,
+)
+
+from annotation.admin.scope import ProjectFilter, Scoped, projects
+from annotation.admin.show import address, badge
+from annotation.errors import HoneError
+from annotation.models import Import, Project
+from annotation.services.importing import ImportOptions, import_file
+from annotation.services.importing.options import Layout
+
+LAYOUTS = {
+    "auto": "tell each row's layout by its fields",
+    "neutral": "neutral: pairs with every label under its own actor",
+    "trl": "TRL: prompt, chosen, rejected",
+    "bare": "bare: prompts with one or more completions",
+    "feedback": "feedback, as Hone exports it",
+}
+COUNTED = {
+    "rows": "rows read",
+    "bad_rows": "bad rows",
+    "prompts": "new prompts",
+    "completions": "new completions",
+    "tasks": "new tasks",
+    "answers": "new answers",
+    "known_answers": "answers known",
+    "warnings": "warnings",
+}
+
+
+class ImportForm(forms.Form):
+    """A file, where it goes and how it is read."""
+
+    project = forms.ModelChoiceField(
+        queryset=Project.objects.none(),
+        empty_label=None,
+        widget=UnfoldAdminSelectWidget,
+    )
+    file = forms.FileField(
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="JSONL, JSONL in gzip, or Parquet.",
+    )
+    layout = forms.ChoiceField(
+        choices=[(name, LAYOUTS.get(name, name)) for name in get_args(Layout)],
+        widget=UnfoldAdminSelectWidget,
+    )
+    strict = forms.BooleanField(
+        required=False,
+        label="All rows or none",
+        widget=UnfoldBooleanWidget,
+        help_text="One bad row, and nothing of the file goes in. Otherwise bad rows "
+        "are left out and named.",
+    )
+    closed = forms.BooleanField(
+        required=False,
+        label="Do not ask people about it",
+        widget=UnfoldBooleanWidget,
+        help_text="For files whose labels are all that is wanted.",
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = list(projects(request, "research"))
+        field = cast(forms.ModelChoiceField[Project], self.fields["project"])
+        field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
+        for name, each in self.fields.items():
+            each.widget.attrs["aria-describedby"] = f"help_{name}"
+
+
+@admin.register(Import)
+class ImportPage(Scoped):
+    sees = "observe"
+    adds = "research"
+    list_display = ("name", "project", "state_shown", "rows", "bad", "created_at")
+    list_filter = (ProjectFilter, "state")
+    list_select_related = ("project",)
+    search_fields = ("name",)
+
+    @admin.display(description="state", ordering="state")
+    def state_shown(self, row: Import) -> SafeString:
+        return badge(row.state)
+
+    @admin.display(description="rows")
+    def rows(self, row: Import) -> str:
+        return f"{row.counts.get('rows', 0):,}"
+
+    @admin.display(description="bad rows")
+    def bad(self, row: Import) -> str:
+        return f"{row.counts.get('bad_rows', 0):,}"
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            messages.error(request, "Importing takes the role researcher or owner.")
+            return HttpResponseRedirect(reverse("admin:index"))
+        posted = request.method == "POST"
+        form = ImportForm(
+            request.POST if posted else None,
+            request.FILES if posted else None,
+            request=request,
+            initial={"project": request.GET.get("project")},
+        )
+        if posted and form.is_valid():
+            return self._take(request, form.cleaned_data)
+        return self.page(
+            request, "annotation/import_form.html", title="Import a file", form=form
+        )
+
+    def _take(self, request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
+        """Import an upload and go to the page that says what became of it."""
+        upload = cast(UploadedFile, given["file"])
+        chosen = {
+            field.name: given[field.name]
+            for field in data_fields(ImportOptions)
+            if field.name in given
+        }
+        row = Import.objects.create(
+            project=given["project"],
+            name=str(upload.name)[:300],
+            layout=given["layout"],
+            strict=given["strict"],
+            created_by=cast(Any, request.user),
+        )
+        path, is_ours = _on_disk(upload)
+        try:
+            import_file(
+                project=given["project"],
+                path=path,
+                name=row.name,
+                options=ImportOptions(**chosen),
+                user=cast(AbstractBaseUser, request.user),
+                kept=row,
+            )
+        except HoneError as error:
+            messages.error(request, str(error))
+        finally:
+            if is_ours:
+                path.unlink(missing_ok=True)
+        return HttpResponseRedirect(address(row))
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = cast(Import, self.object_or_404(request, object_id))
+        return self.page(
+            request,
+            "annotation/import.html",
+            title=row.name,
+            original=row,
+            row=row,
+            sentence=sentence(row),
+            figures=[
+                (word, row.counts[name])
+                for name, word in COUNTED.items()
+                if row.counts.get(name) or name in ("rows", "bad_rows", "tasks")
+                if name in row.counts
+            ],
+        )
+
+
+def sentence(row: Import) -> str:
+    """Return what became of a file, in one sentence."""
+    if row.state == Import.State.RUNNING:
+        return "It is being read; this page looks again by itself."
+    bad = row.counts.get("bad_rows", 0)
+    if row.state == Import.State.FAILED:
+        if row.strict and bad:
+            return "Nothing went in: it was to be all rows or none, and some are bad."
+        return "It could not be read. What was expected and found is said below."
+    added = row.counts.get("tasks", 0) + row.counts.get("answers", 0)
+    added += row.counts.get("prompts", 0) + row.counts.get("completions", 0)
+    if not added and not bad:
+        return "All of it was here already: nothing was added."
+    if bad:
+        return f"It went in, but for {bad:,} bad rows, which are named below."
+    return "All of it went in."
+
+
+def _on_disk(upload: UploadedFile) -> tuple[Path, bool]:
+    """Return a path to an upload's bytes, and whether we made the file."""
+    held = getattr(upload, "temporary_file_path", None)
+    if held is not None:
+        return Path(held()), False
+    suffix = "".join(Path(str(upload.name)).suffixes[-2:])[:20]
+    descriptor, name = tempfile.mkstemp(prefix="hone-upload-", suffix=suffix)
+    with os.fdopen(descriptor, "wb") as file:
+        for chunk in upload.chunks():
+            file.write(chunk)
+    return Path(name), True

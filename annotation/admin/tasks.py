@@ -1,0 +1,105 @@
+"""Tasks: what is asked, of whom, and how far it has come."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin import SimpleListFilter
+from django.db.models import Max, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from annotation.admin.scope import ProjectFilter, ReadOnly, may, projects
+from annotation.admin.show import badge, shorten
+from annotation.models import Task
+
+
+class RoundFilter(SimpleListFilter):
+    """Filter by the round that asked; 0 is what was imported."""
+
+    title = "round"
+    parameter_name = "round"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: Any
+    ) -> Iterable[tuple[str, str]]:
+        mine = Task.objects.filter(project__in=projects(request, "see_answers"))
+        last = mine.aggregate(last=Max("round"))["last"] or 0
+        if not last:
+            return []
+        return [("0", "imported")] + [
+            (str(n), f"round {n}") for n in range(1, last + 1)
+        ]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> QuerySet[Any] | None:
+        value = self.value()
+        return queryset.filter(round=int(value)) if value and value.isdigit() else None
+
+
+@admin.register(Task)
+class TaskPage(ReadOnly):
+    list_display = (
+        "prompt_shown",
+        "project",
+        "state_shown",
+        "route",
+        "round",
+        "priority",
+        "slots",
+        "reason",
+    )
+    list_filter = (ProjectFilter, "state", "route", RoundFilter)
+    list_select_related = ("project", "prompt")
+    search_fields = ("=id", "reason")
+    ordering = ("-id",)
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """The reason for a task is for those who may observe."""
+        shown = super().get_list_display(request)
+        if projects(request, "observe"):
+            return shown
+        return [name for name in shown if name != "reason"]
+
+    def get_search_fields(self, request: HttpRequest) -> Any:
+        return ("=id", "reason") if projects(request, "observe") else ("=id",)
+
+    @admin.display(description="prompt")
+    def prompt_shown(self, task: Task) -> str:
+        return shorten(str(task.prompt), 70)
+
+    @admin.display(description="state", ordering="state")
+    def state_shown(self, task: Task) -> SafeString:
+        return badge(task.state)
+
+    @admin.display(description="answers")
+    def slots(self, task: Task) -> str:
+        held = f", {task.leased} held" if task.leased else ""
+        return f"{task.counted} of {task.overlap}{held}"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        task = self.object_or_404(request, object_id)
+        return self.page(
+            request,
+            "annotation/task.html",
+            title=f"task {task.pk}",
+            original=task,
+            task=task,
+            slots=task.slots.select_related("completion").order_by("position"),
+            assignments=task.assignments.select_related("actor").order_by("id")[:100],
+            answers=[
+                answer
+                for assignment in task.assignments.prefetch_related(
+                    "feedback", "feedback__actor"
+                ).order_by("id")[:100]
+                for answer in assignment.feedback.all()
+            ],
+            observes=may(request, "observe", task.project),
+        )

@@ -1,0 +1,87 @@
+"""Tags of the panel's own pages; each escapes what it prints."""
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.db.models import Model
+from django.utils.safestring import SafeString
+from django.utils.timezone import now
+
+register = template.Library()
+
+
+class _Show:
+    """annotation.admin.show, imported when first used: Django collects template tags
+    while unfold's admin is still being imported."""
+
+    def __getattr__(self, name: str) -> Any:
+        from annotation.admin import show
+
+        return getattr(show, name)
+
+
+show = _Show()
+
+
+@register.simple_tag
+def state_badge(value: str, label: str = "") -> SafeString:
+    return show.badge(value, label or None)
+
+
+@register.simple_tag
+def object_link(item: Model | None, text: str = "") -> SafeString | str:
+    return show.link(item, text or None)
+
+
+@register.filter
+def address(item: Model) -> str:
+    return show.address(item)
+
+
+@register.filter
+def figure(value: Any) -> str:
+    """Write a number as people do."""
+    return show.number(value)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.0f}%"
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    return show.duration(value)
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    if moment is None:
+        return "never"
+    passed = (now() - moment).total_seconds()
+    return "just now" if passed < 10 else f"{show.duration(passed)} ago"
+
+
+@register.filter
+def item(mapping: Any, key: Any) -> Any:
+    """Look a key up in a mapping."""
+    return mapping.get(key) if hasattr(mapping, "get") else None
+
+
+@register.filter
+def unlocal(value: float) -> str:
+    """Write a number for CSS: a point, and no thousands."""
+    return f"{value:.2f}"
+
+
+@register.filter
+def hundred(value: float) -> str:
+    """Write a share as a percentage for CSS."""
+    return unlocal(100 * value)
+
+
+@register.filter
+def span(interval: tuple[float, float]) -> str:
+    """Write the width of an interval of shares for CSS."""
+    return unlocal(100 * (interval[1] - interval[0]))

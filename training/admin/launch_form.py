@@ -1,0 +1,308 @@
+"""The form that launches a run, built from a preset of the registry."""
+
+import random
+from typing import Any, cast
+
+from django import forms
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from annotation.admin.scope import projects
+from annotation.errors import HoneError
+from training.admin.fields import check, field_for, number_box, shown, typed
+from training.engine.registry import Preset
+from training.models import ModelVersion, Snapshot, TrainingRun
+from training.services.launching import launch
+from training.services.promoting import NAMES, base_model
+
+# Models that come with Hone's own packages: (source, role, what it is).
+BUILT_IN = {
+    "reward": [
+        ("wheel:minilm", "encoder", "22M sentence encoder; minutes on a CPU"),
+        ("wheel:smollm2", "policy", "135M language model; slow on a CPU"),
+    ],
+    "dpo": [("wheel:smollm2", "policy", "135M language model")],
+}
+FROM_SOURCE = "source"
+LORA = ("lora_r", "lora_alpha", "lora_dropout")
+LIMITS = ("max_rows", "minutes", "max_steps")
+
+
+class LaunchForm(forms.Form):
+    """What to train on, from which model, with which settings.
+
+    The registry and the launching service judge it; their words land on the fields.
+    """
+
+    snapshot = forms.ModelChoiceField(
+        queryset=Snapshot.objects.none(),
+        label="Snapshot",
+        empty_label=None,
+        widget=UnfoldAdminSelectWidget,
+        help_text="The frozen feedback it learns from. A snapshot never changes.",
+    )
+    model = forms.ChoiceField(
+        label="Model to start from",
+        widget=UnfoldAdminSelectWidget,
+    )
+    source = forms.CharField(
+        required=False,
+        label="Its source",
+        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
+        help_text="For “another model” alone: a directory on the workers' machine, a "
+        "hub id, or a .gguf file.",
+    )
+    judge = forms.ModelChoiceField(
+        queryset=ModelVersion.objects.none(),
+        required=False,
+        label="Reward model that judges",
+        empty_label="none",
+        widget=UnfoldAdminSelectWidget,
+        help_text="Compares the policy's completions with the reference's.",
+    )
+    reference = forms.ModelChoiceField(
+        queryset=ModelVersion.objects.none(),
+        required=False,
+        label="Reference",
+        empty_label="the model it starts from",
+        widget=UnfoldAdminSelectWidget,
+        help_text="The frozen policy that it is held close to.",
+    )
+    name = forms.CharField(
+        required=False,
+        max_length=200,
+        label="Name",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Empty: the method, the model and the snapshot.",
+    )
+    seed = forms.IntegerField(
+        label="Seed",
+        min_value=0,
+        max_value=2**31 - 1,
+        widget=number_box(),
+        help_text="Same seed, snapshot and settings: same numbers on the same machine.",
+    )
+    use_lora = forms.BooleanField(
+        required=False,
+        label="Train low-rank adapters (LoRA)",
+        widget=UnfoldBooleanWidget,
+        help_text="Trains a few new weights instead of all; merged at the end.",
+    )
+    lora_r = forms.IntegerField(
+        required=False, initial=16, label="Rank", widget=number_box()
+    )
+    lora_alpha = forms.FloatField(
+        required=False, initial=32, label="Alpha", widget=number_box()
+    )
+    lora_dropout = forms.FloatField(
+        required=False, initial=0, label="Dropout", widget=number_box()
+    )
+    max_rows = forms.IntegerField(
+        required=False,
+        label="Rows at most",
+        widget=number_box(placeholder="all"),
+        help_text="A seeded subset; what is left out is recorded.",
+    )
+    minutes = forms.FloatField(
+        required=False,
+        label="Minutes at most",
+        widget=number_box(placeholder="no limit"),
+        help_text="Times a few batches, then trains on as many rows as fit.",
+    )
+    max_steps = forms.IntegerField(
+        required=False, label="Steps at most", widget=number_box(placeholder="no limit")
+    )
+
+    def __init__(
+        self, *args: Any, request: HttpRequest, preset: Preset, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+        self.preset = preset
+        self.values: dict[str, Any] = {}
+        self.run: TrainingRun | None = None
+        mine = list(projects(request, "train"))
+        ready = Snapshot.objects.filter(project__in=mine, state=Snapshot.State.READY)
+        snapshots = cast(forms.ModelChoiceField[Snapshot], self.fields["snapshot"])
+        snapshots.queryset = ready.select_related("project")
+        several = len(mine) > 1
+        snapshots.label_from_instance = lambda snapshot: (
+            (  # type: ignore[method-assign]
+                f"{snapshot.project.name}: " if several else ""
+            )
+            + f"{snapshot.name} ({snapshot.rows:,} rows)"
+        )
+        models = ModelVersion.objects.filter(project__in=mine) | (
+            ModelVersion.objects.filter(project=None)
+        )
+        self._offer_models(models)
+        self.fields["seed"].initial = random.randrange(1, 10_000)
+        for name in ("judge", "reference"):
+            role = "reward" if name == "judge" else "policy"
+            field = cast(forms.ModelChoiceField[ModelVersion], self.fields[name])
+            field.queryset = models.filter(role=role)
+        if preset.task != "evaluate":
+            del self.fields["judge"]
+        else:
+            for name in ("use_lora", *LORA):
+                del self.fields[name]
+        if preset.task not in ("dpo", "evaluate"):
+            del self.fields["reference"]
+        for param in preset.params:
+            if param in [*shown(preset)[0], *shown(preset)[1]]:
+                self.fields[f"param_{param.name}"] = field_for(param)
+        for name in self.fields:
+            box = self.fields[name].widget
+            box.attrs["aria-describedby"] = f"help_{name}"
+
+    def _offer_models(self, models: Any) -> None:
+        """Offer trained models, those that come with Hone, and any other source."""
+        field = cast(forms.ChoiceField, self.fields["model"])
+        known = models.order_by("-created_at")
+        if self.preset.task == "dpo":
+            known = known.filter(role="policy")
+        if self.preset.task == "evaluate":
+            known = known.filter(role__in=["policy", "reward"])
+        rows = list(known[:200])
+        standing = {row.source for row in rows if row.run_id is None}
+        built_in = [
+            (f"base:{role}:{source}", f"{NAMES[source]}: {words}")
+            for source, role, words in BUILT_IN.get(self.preset.task, ())
+            if source not in standing or self.preset.task == "reward"
+        ]
+        choices: list[Any] = []
+        if rows:
+            named = [
+                (str(row.pk), f"{row.name} ({row.get_role_display()})") for row in rows
+            ]
+            choices.append(("Models of your projects", named))
+        if built_in:
+            choices.insert(0, ("Models that come with Hone", built_in))
+        if self.preset.is_trainable:
+            choices.append(("Elsewhere", [(FROM_SOURCE, "another model …")]))
+        field.choices = choices
+        if not self.preset.is_trainable:
+            del self.fields["source"]
+        if self.preset.task == "dpo" and rows:
+            field.initial = str(rows[0].pk)
+
+    # --- what the template draws -------------------------------------------------
+
+    def _bound(self, names: Any) -> list[forms.BoundField]:
+        return [self[name] for name in names if name in self.fields]
+
+    def what(self) -> list[forms.BoundField]:
+        return self._bound(("snapshot", "model", "source", "judge", "reference"))
+
+    def own_settings(self) -> list[forms.BoundField]:
+        return self._bound(f"param_{param.name}" for param in shown(self.preset)[0])
+
+    def loop_settings(self) -> list[forms.BoundField]:
+        return self._bound(f"param_{param.name}" for param in shown(self.preset)[1])
+
+    def lora_settings(self) -> list[forms.BoundField]:
+        return self._bound(("use_lora", *LORA))
+
+    def limits(self) -> list[forms.BoundField]:
+        return self._bound((*LIMITS, "seed", "name"))
+
+    def loop_has_errors(self) -> bool:
+        return any(field.errors for field in self.loop_settings())
+
+    # --- judging and launching ---------------------------------------------------
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        given = {
+            param.name: typed(param, data.get(f"param_{param.name}"))
+            for param in self.preset.params
+            if f"param_{param.name}" in self.fields
+        }
+        self.values, errors = check(self.preset, given)
+        for name, words in errors.items():
+            self.add_error(self._field_of(f"params.{name}"), words)
+        if data.get("model") == FROM_SOURCE and not data.get("source"):
+            self.add_error("source", "Expected the model's source; found nothing.")
+        return data
+
+    def _field_of(self, path: str) -> str | None:
+        """Return the form's field for the service's word for it."""
+        head, _, rest = path.partition(".")
+        name = {
+            "params": f"param_{rest}",
+            "lora": f"lora_{rest}" if rest else "use_lora",
+            "limits": "minutes" if rest == "seconds" else rest,
+            "inputs": "judge",
+        }.get(head, head)
+        return name if name in self.fields else None
+
+    def _model(self, snapshot: Snapshot) -> tuple[ModelVersion, str]:
+        """Return the chosen model's row and the role it plays."""
+        chosen = self.cleaned_data["model"]
+        role = "policy" if self.preset.task == "dpo" else "encoder"
+        if chosen == FROM_SOURCE:
+            source = self.cleaned_data["source"]
+        elif chosen.startswith("base:"):
+            _, role, source = chosen.split(":", 2)
+        else:
+            row = ModelVersion.objects.get(pk=chosen)
+            return row, row.role
+        made = base_model(project=snapshot.project, source=source, role=role)
+        return made, made.role
+
+    def launch(self) -> TrainingRun | None:
+        """Queue the run, or put the service's refusal on the fields and return None."""
+        data = self.cleaned_data
+        try:
+            model, role = self._model(data["snapshot"])
+            if self.preset.task == "evaluate":
+                self.values["role"] = role
+            judge = data.get("judge")
+            return launch(
+                project=data["snapshot"].project,
+                kind=self.preset.task,
+                preset=self.preset.name,
+                snapshot=data["snapshot"],
+                model=model,
+                reference=data.get("reference"),
+                params=self.values,
+                lora=self._lora(),
+                limits=self._limits(),
+                inputs={"reward_model": str(judge.pk)} if judge else {},
+                seed=data["seed"],
+                name=data["name"],
+                created_by=cast(AbstractBaseUser, self.request.user),
+            )
+        except HoneError as error:
+            placed = False
+            for field in error.fields:
+                name = self._field_of(str(field["path"]))
+                if name:
+                    found = field.get("value")
+                    self.add_error(name, f"{field['message'].capitalize()}; {found}.")
+                    placed = True
+            if not placed:
+                self.add_error(None, str(error))
+            return None
+
+    def _lora(self) -> dict[str, Any] | None:
+        data = self.cleaned_data
+        if not data.get("use_lora"):
+            return None
+        given = {name.removeprefix("lora_"): data.get(name) for name in LORA}
+        return {key: value for key, value in given.items() if value is not None}
+
+    def _limits(self) -> dict[str, Any]:
+        data = self.cleaned_data
+        minutes = data.get("minutes")
+        given = {
+            "max_rows": data.get("max_rows"),
+            "max_steps": data.get("max_steps"),
+            "seconds": minutes * 60 if minutes is not None else None,
+        }
+        return {key: value for key, value in given.items() if value is not None}

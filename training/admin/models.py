@@ -1,0 +1,114 @@
+"""Models and evaluations: what made a model, what it made, and how good it is."""
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+
+from annotation.admin.scope import ProjectFilter, ReadOnly, may
+from annotation.admin.show import badge, link, list_address
+from annotation.models import Completion, Task
+from training.admin.reports import read_report
+from training.admin.runs import headline
+from training.models import Evaluation, ModelVersion, Round
+
+
+@admin.register(ModelVersion)
+class ModelPage(ReadOnly):
+    sees = "observe"
+    shared = True
+    list_display = (
+        "name",
+        "role_shown",
+        "project",
+        "made_by",
+        "headline",
+        "created_at",
+    )
+    list_filter = (ProjectFilter, "role")
+    list_select_related = ("project", "run")
+    search_fields = ("name", "source", "=id")
+
+    @admin.display(description="role", ordering="role")
+    def role_shown(self, model: ModelVersion) -> SafeString:
+        return badge(model.role, model.get_role_display())
+
+    @admin.display(description="made by")
+    def made_by(self, model: ModelVersion) -> Any:
+        return link(model.run) if model.run else "from outside"
+
+    @admin.display(description="how good")
+    def headline(self, model: ModelVersion) -> str:
+        return headline(model.metrics)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        model = cast(ModelVersion, self.object_or_404(request, object_id))
+        wrote = Completion.objects.filter(model_version=model.pk)
+        asked = Task.objects.filter(completions__model_version=model.pk).distinct()
+        rounds = Round.objects.filter(policy_in=model) | Round.objects.filter(
+            policy_out=model
+        )
+        evaluations = model.evaluations.select_related("snapshot", "run")
+        return self.page(
+            request,
+            "training/model.html",
+            title=model.name,
+            original=model,
+            model=model,
+            snapshot=model.run.snapshot if model.run else None,
+            children=model.children.all()[:50],
+            used_by=model.used_by.order_by("-created_at")[:50],
+            rounds=rounds.distinct(),
+            completions_count=wrote.count(),
+            completions_url=list_address(Completion, q=model.name),
+            tasks=asked.order_by("-id")[:20],
+            tasks_count=asked.count(),
+            evaluations=[(row, read_report(row.report)) for row in evaluations],
+            may_train=model.project is not None
+            and may(request, "train", model.project),
+        )
+
+
+@admin.register(Evaluation)
+class EvaluationPage(ReadOnly):
+    sees = "observe"
+    project_field = "run__project"
+    list_display = ("model_link", "suite", "headline", "run_link", "created_at")
+    list_select_related = ("model", "run", "run__project")
+    search_fields = ("suite", "model__name")
+
+    @admin.display(description="model")
+    def model_link(self, evaluation: Evaluation) -> str:
+        return str(evaluation.model)
+
+    @admin.display(description="run")
+    def run_link(self, evaluation: Evaluation) -> Any:
+        return link(evaluation.run)
+
+    @admin.display(description="how good")
+    def headline(self, evaluation: Evaluation) -> str:
+        return read_report(evaluation.report).headline
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        evaluation = cast(Evaluation, self.object_or_404(request, object_id))
+        return self.page(
+            request,
+            "training/evaluation.html",
+            title=f"{evaluation.model} on {evaluation.suite}",
+            original=evaluation,
+            evaluation=evaluation,
+            report=read_report(evaluation.report),
+        )

@@ -1,0 +1,262 @@
+"""Runs: launched from the registry, watched while they work, compared when done."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    JsonResponse,
+)
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST, require_safe
+
+from annotation.admin.scope import ProjectFilter, Scoped, may, projects
+from annotation.admin.show import address, badge, duration
+from annotation.errors import HoneError
+from training.admin import compare
+from training.admin.curves import charts_as_json
+from training.admin.launch_form import LaunchForm
+from training.admin.live import percent, picture
+from training.engine.registry import Preset, PresetError, get, trainable
+from training.models import ModelVersion, Snapshot, TrainingRun
+from training.services import runs
+
+
+def launchable() -> list[Preset]:
+    """Return the methods that the panel launches: those that train, and evaluation."""
+    return [*trainable(), get("evaluate")]
+
+
+@admin.register(TrainingRun)
+class RunPage(Scoped):
+    sees = "observe"
+    adds = "train"
+    list_display = (
+        "name",
+        "state_shown",
+        "progress",
+        "kind",
+        "project",
+        "headline",
+        "took",
+        "created_at",
+    )
+    list_filter = (ProjectFilter, "state", "kind")
+    list_select_related = ("project",)
+    search_fields = ("name", "preset", "=id")
+    actions = ("compare_runs",)
+
+    # --- the list ------------------------------------------------------------------
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
+        # The log's tail is for the run's own page.
+        return super().get_queryset(request).defer("log_tail")
+
+    @admin.display(description="state", ordering="state")
+    def state_shown(self, run: TrainingRun) -> SafeString:
+        return badge(run.state, run.get_state_display())
+
+    @admin.display(description="progress")
+    def progress(self, run: TrainingRun) -> str:
+        done = percent(run)
+        return "–" if done is None else f"{done:.0f}%"
+
+    @admin.display(description="latest")
+    def headline(self, run: TrainingRun) -> str:
+        return headline(run.metrics)
+
+    @admin.display(description="took")
+    def took(self, run: TrainingRun) -> str:
+        if not run.started_at or not run.finished_at:
+            return "–"
+        return duration((run.finished_at - run.started_at).total_seconds())
+
+    @admin.action(description="Compare the chosen runs")
+    def compare_runs(
+        self, request: HttpRequest, queryset: QuerySet[TrainingRun]
+    ) -> HttpResponse:
+        ids = [str(pk) for pk in queryset.values_list("pk", flat=True)[:9]]
+        if not 2 <= len(ids) <= compare.MOST:
+            messages.warning(
+                request, f"Expected 2 to {compare.MOST} runs; found {len(ids)}."
+            )
+            return HttpResponseRedirect(request.get_full_path())
+        url = reverse("admin:training_trainingrun_compare")
+        return HttpResponseRedirect(url + "?" + "&".join(f"run={pk}" for pk in ids))
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        name = "training_trainingrun"
+        return [
+            path("compare/", wrap(self.compare_view), name=f"{name}_compare"),
+            path(
+                "<uuid:object_id>/live/",
+                wrap(require_safe(self.live_view)),
+                name=f"{name}_live",
+            ),
+            path(
+                "<uuid:object_id>/cancel/",
+                wrap(require_POST(self.cancel_view)),
+                name=f"{name}_cancel",
+            ),
+            path(
+                "<uuid:object_id>/retry/",
+                wrap(require_POST(self.retry_view)),
+                name=f"{name}_retry",
+            ),
+            *super().get_urls(),
+        ]
+
+    # --- launching -----------------------------------------------------------------
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            messages.error(request, "Launching takes the role researcher or owner.")
+            return HttpResponseRedirect(reverse("admin:index"))
+        chosen = self._preset(request)
+        form = None
+        if chosen is not None:
+            given = request.POST if request.method == "POST" else None
+            form = LaunchForm(
+                given, request=request, preset=chosen, initial=self._asked(request)
+            )
+            if given is not None and form.is_valid() and (run := form.launch()):
+                messages.success(request, f"Queued: {run.name}.")
+                return HttpResponseRedirect(address(run))
+        ready = Snapshot.objects.filter(
+            project__in=projects(request, "train"), state=Snapshot.State.READY
+        )
+        return self.page(
+            request,
+            "training/launch.html",
+            title="Launch a run",
+            presets=launchable(),
+            chosen=chosen,
+            form=form,
+            can_launch=ready.exists(),
+        )
+
+    def _preset(self, request: HttpRequest) -> Preset | None:
+        name = request.POST.get("preset") or request.GET.get("preset") or ""
+        try:
+            chosen = get(name)
+        except PresetError:
+            return None
+        return chosen if chosen in launchable() else None
+
+    def _asked(self, request: HttpRequest) -> dict[str, Any]:
+        """Take a link's word for what to start from; the form still checks it."""
+        return {
+            name: request.GET[name]
+            for name in ("snapshot", "model", "judge")
+            if name in request.GET
+        }
+
+    # --- one run -------------------------------------------------------------------
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        run = cast(TrainingRun, self.object_or_404(request, object_id))
+        made = ModelVersion.objects.filter(run=run)
+        return self.page(
+            request,
+            "training/run.html",
+            title=run.name,
+            original=run,
+            run=run,
+            live=picture(run),
+            charts=charts_as_json(),
+            created_models=made,
+            evaluations=run.evaluations.select_related("model"),
+            rounds=run.rounds.all(),
+            may_train=may(request, "train", run.project),
+            may_cancel=run.state in ("draft", *TrainingRun.OPEN_STATES)
+            and not run.cancel_requested,
+            may_retry=run.state in ("failed", "cancelled"),
+            settings=sorted(run.params.items()),
+            preset=self._preset_of(run),
+            started=run.events.filter(kind="started").order_by("-pk").first(),
+        )
+
+    def _preset_of(self, run: TrainingRun) -> Preset | None:
+        try:
+            return get(run.preset)
+        except PresetError:
+            return None  # a run of a preset that has since gone
+
+    def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        run = self.object_or_404(request, str(object_id))
+        after = request.GET.get("after", "0")
+        return JsonResponse(picture(run, after=int(after) if after.isdigit() else 0))
+
+    def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._steer(request, str(object_id), "cancel")
+
+    def retry_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._steer(request, str(object_id), "retry")
+
+    def _steer(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
+        run = self.object_or_404(request, object_id)
+        if not may(request, "train", run.project):
+            messages.error(request, f"To {verb} takes the role researcher or owner.")
+            return HttpResponseRedirect(address(run))
+        try:
+            after = (runs.request_cancel if verb == "cancel" else runs.retry)(run)
+        except HoneError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(address(run))
+        if verb == "retry":
+            messages.success(request, "Queued again; it continues where it stopped.")
+        elif after.state == "cancelled":
+            messages.success(request, "Cancelled.")
+        else:
+            messages.success(request, "Asked its worker to stop.")
+        return HttpResponseRedirect(address(run))
+
+    def compare_view(self, request: HttpRequest) -> HttpResponse:
+        wanted = compare.ids_of(request.GET.getlist("run"))
+        found = {
+            run.pk: run
+            for run in self.get_queryset(request)
+            .filter(pk__in=wanted)
+            .select_related("snapshot", "model", "project")
+        }
+        chosen: Sequence[TrainingRun] = [found[pk] for pk in wanted if pk in found]
+        return self.page(
+            request,
+            "training/compare.html",
+            title="Compare runs",
+            **compare.side_by_side(chosen),
+            missing=len(wanted) - len(chosen),
+        )
+
+
+def headline(metrics: dict[str, Any]) -> str:
+    """Return the one or two numbers that say how a run does."""
+    wanted = (
+        ("accuracy", "accuracy"),
+        ("eval_rewards/accuracies", "accuracy"),
+        ("rewards/accuracies", "accuracy"),
+        ("loss", "loss"),
+    )
+    said: dict[str, str] = {}
+    for name, word in wanted:
+        value = metrics.get(name)
+        if isinstance(value, int | float):
+            said.setdefault(word, f"{word} {value:.3f}")
+    return ", ".join(said.values()) or "–"

@@ -1,0 +1,214 @@
+"""Snapshots: frozen batches of feedback, with what they hold and what they left out."""
+
+from datetime import datetime, time
+from typing import Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.timezone import make_aware
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from annotation.admin.scope import ProjectFilter, Scoped, may, projects
+from annotation.admin.show import address, badge
+from annotation.errors import HoneError
+from annotation.models import Actor, Project
+from config.dispatch import enqueue
+from training.models import Snapshot
+from training.services.freezing import create_snapshot
+
+FREEZE = "workers.freeze_snapshot"
+DROPPED = {
+    "compare: both_bad": "both were bad: neither is preferred",
+    "compare: unsure": "the annotator was unsure",
+    "tie": "ties, which this filter drops",
+    "control task": "control tasks, whose answers are known",
+    "verified pool": "the verified pool, which steers and never trains",
+    "superseded": "corrected later by the same person",
+    "task flagged as bad": "flagged as a bad task",
+}
+EXPORTS = (
+    ("rows", "rows with source, weight and soft label"),
+    ("trl", "TRL's preference format"),
+    ("trl-conversational", "TRL's, conversational"),
+)
+
+
+class FreezeForm(forms.Form):
+    """Which feedback to freeze, and whether its labels are merged."""
+
+    project = forms.ModelChoiceField(
+        queryset=Project.objects.none(),
+        empty_label=None,
+        widget=UnfoldAdminSelectWidget,
+    )
+    name = forms.CharField(
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Empty: a short name is made.",
+    )
+    aggregate = forms.ChoiceField(
+        label="Rows",
+        choices=[
+            ("label", "one row a label"),
+            ("consensus", "one row a task: what its labels say together"),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+    kinds = forms.MultipleChoiceField(
+        label="Whose labels",
+        choices=Actor.Kind.choices,
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="None ticked: everybody's.",
+    )
+    rounds = forms.CharField(
+        required=False,
+        label="Rounds",
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "all"}),
+        help_text="Numbers with commas between; 0 is what was imported.",
+    )
+    keep_ties = forms.BooleanField(
+        required=False,
+        initial=True,
+        label="Keep ties, as rows with soft label 0.5",
+        widget=UnfoldBooleanWidget,
+    )
+    since = forms.DateField(
+        required=False,
+        label="Answers from",
+        widget=UnfoldAdminSingleDateWidget,
+    )
+    until = forms.DateField(
+        required=False,
+        label="Answers before",
+        widget=UnfoldAdminSingleDateWidget,
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = list(projects(request, "research"))
+        field = cast(forms.ModelChoiceField[Project], self.fields["project"])
+        field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
+        for name, each in self.fields.items():
+            each.widget.attrs["aria-describedby"] = f"help_{name}"
+
+    def clean_rounds(self) -> list[int] | None:
+        parts = str(self.cleaned_data["rounds"]).replace(" ", "").split(",")
+        parts = [part for part in parts if part]
+        if any(not part.isdigit() for part in parts):
+            raise forms.ValidationError(
+                f"Expected numbers such as 0, 1; found {', '.join(parts)}."
+            )
+        return [int(part) for part in parts] or None
+
+    def query(self) -> dict[str, Any]:
+        """Return the filter as the view reads it, with what says nothing left out."""
+        data = self.cleaned_data
+        query: dict[str, Any] = {
+            "aggregate": data["aggregate"],
+            "ties": "keep" if data["keep_ties"] else "drop",
+        }
+        for name in ("kinds", "rounds"):
+            if data[name]:
+                query[name] = data[name]
+        for name in ("since", "until"):
+            if data[name]:
+                moment = make_aware(datetime.combine(data[name], time.min))
+                query[name] = moment.isoformat()
+        return query
+
+
+@admin.register(Snapshot)
+class SnapshotPage(Scoped):
+    sees = "observe"
+    adds = "research"
+    list_display = ("name", "project", "state_shown", "rows", "view", "created_at")
+    list_filter = (ProjectFilter, "state")
+    list_select_related = ("project",)
+    search_fields = ("name", "=id")
+
+    @admin.display(description="state", ordering="state")
+    def state_shown(self, snapshot: Snapshot) -> SafeString:
+        return badge(snapshot.state)
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            messages.error(request, "Freezing takes the role researcher or owner.")
+            return HttpResponseRedirect(reverse("admin:index"))
+        given = request.POST if request.method == "POST" else None
+        form = FreezeForm(
+            given, request=request, initial={"project": request.GET.get("project")}
+        )
+        if given is not None and form.is_valid():
+            try:
+                snapshot = create_snapshot(
+                    project=form.cleaned_data["project"],
+                    name=form.cleaned_data["name"],
+                    query=form.query(),
+                    user=cast(AbstractBaseUser, request.user),
+                )
+            except HoneError as error:
+                form.add_error(None, str(error))
+            else:
+                enqueue(FREEZE, str(snapshot.pk))
+                return HttpResponseRedirect(address(snapshot))
+        return self.page(
+            request,
+            "training/freeze.html",
+            title="Freeze a snapshot",
+            form=form,
+        )
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        snapshot = cast(Snapshot, self.object_or_404(request, object_id))
+        manifest = snapshot.manifest
+        waits = snapshot.state in (Snapshot.State.QUEUED, Snapshot.State.RUNNING)
+        return self.page(
+            request,
+            "training/snapshot.html",
+            title=snapshot.name,
+            original=snapshot,
+            snapshot=snapshot,
+            manifest=manifest,
+            waits=waits,
+            counts=[
+                (split, count, (manifest.get("ties") or {}).get(split, 0))
+                for split, count in (manifest.get("counts") or {}).items()
+            ],
+            dropped=[
+                (DROPPED.get(why, why.replace("_", " ")), count)
+                for why, count in sorted(
+                    (manifest.get("dropped") or {}).items(), key=lambda one: -one[1]
+                )
+            ],
+            runs=snapshot.runs.order_by("-created_at")[:50],
+            rounds=snapshot.rounds.all(),
+            members=snapshot.members.select_related("feedback__actor").order_by("id")[
+                :20
+            ],
+            members_count=manifest.get("feedback"),
+            may_train=may(request, "train", snapshot.project),
+            exports=EXPORTS,
+        )
