@@ -159,6 +159,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_keepalive": True, "max_retries": 3}
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
+# Uploads of rows (annotation/services/importing/queued.py).
+IMPORT_MAX_BYTES = env_int("HONE_IMPORT_MAX_BYTES", 2 * 2**30)
+
 # The queue (annotation/services/leasing.py).
 LEASES_PER_CALL = env_int("HONE_LEASES_PER_CALL", 20)
 LIVE_LEASES_PER_PERSON = env_int("HONE_LIVE_LEASES_PER_PERSON", 60)

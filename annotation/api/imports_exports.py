@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from django.contrib.auth.models import AbstractBaseUser
 from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.http.response import StreamingHttpResponse
-from ninja import Query, Router, Status
+from ninja import Query, Router
+from ninja.responses import Status
 from pydantic import BaseModel, Field
 
 from annotation.api import schemas
@@ -26,9 +27,7 @@ from annotation.services.importing.options import Layout, Pairing
 from annotation.services.importing.queued import receive
 
 router = Router(tags=["imports and exports"])
-FAILURES = {
-    status: schemas.Failure for status in (400, 401, 403, 404, 413, 422, 503)
-}
+FAILURES = dict.fromkeys((400, 401, 403, 404, 413, 422, 503), schemas.Failure)
 PIECE = 2**20
 
 

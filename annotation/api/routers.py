@@ -2,11 +2,12 @@
 
 from ninja import Router
 
-from annotation.api import assignments, health, projects, session
+from annotation.api import assignments, health, imports_exports, projects, session
 
 routers: list[tuple[str, Router]] = [
     ("/health", health.router),
     ("/session", session.router),
     ("/projects", projects.router),
+    ("/projects", imports_exports.router),
     ("/assignments", assignments.router),
 ]

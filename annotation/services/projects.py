@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 
 from annotation.errors import Conflict, InvalidInput
@@ -18,7 +18,7 @@ def create_project(
     slug: str,
     name: str = "",
     preset: str = "compare",
-    members: Mapping[AbstractBaseUser, str] | None = None,
+    members: Mapping[User, str] | None = None,
     **settings: Any,
 ) -> Project:
     """Make a project with the first version of its protocol.
@@ -86,7 +86,7 @@ def ensure_scales(scales: Mapping[str, Mapping[str, Any]] = SCALES) -> None:
         )
 
 
-def add_member(*, project: Project, user: AbstractBaseUser, role: str) -> Membership:
+def add_member(*, project: Project, user: User, role: str) -> Membership:
     """Give a user a role in a project, or change it."""
     if role not in Membership.Role.values:
         raise InvalidInput(

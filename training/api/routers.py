@@ -2,4 +2,8 @@
 
 from ninja import Router
 
-routers: list[tuple[str, Router]] = []
+from training.api import snapshots
+
+routers: list[tuple[str, Router]] = [
+    ("/projects", snapshots.router),
+]

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import OperationalError, connection, transaction
 
@@ -29,6 +28,7 @@ from annotation.projections.query import read_query
 from annotation.projections.rows import row_dict
 from annotation.services.answers import Tally, stream_pairs
 from training.models import Snapshot, SnapshotFeedback
+from training.services.artifacts import snapshot_dir
 
 SPLITS = ("train", "validation", "test")
 VIEWS = ("pairs",)
@@ -39,12 +39,6 @@ Progress = Callable[[int], object]
 
 class FreezeFailed(HoneError):
     code, status = "freeze_failed", 500
-
-
-def folder(snapshot: Snapshot | UUID | str) -> Path:
-    """Return the directory of a snapshot: {train,validation,test}.parquet, manifest."""
-    pk = snapshot.pk if isinstance(snapshot, Snapshot) else snapshot
-    return Path(settings.ARTIFACTS) / "snapshots" / str(pk)
 
 
 def create_snapshot(
@@ -100,7 +94,7 @@ def freeze(snapshot_id: UUID | str, *, progress: Progress | None = None) -> Snap
     snapshot = Snapshot.objects.get(pk=snapshot_id)
     if not claimed and snapshot.state != Snapshot.State.RUNNING:
         return snapshot
-    place = folder(snapshot)
+    place = snapshot_dir(snapshot.pk)
     draft = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         with _one_moment():
@@ -259,7 +253,7 @@ def _failed(snapshot: Snapshot, error: Exception) -> FreezeFailed:
         fix="Mend it and freeze the snapshot again; nothing half-done was kept.",
     )
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        problem.expected = f"free space under {folder(snapshot).parent}"
+        problem.expected = f"free space under {snapshot_dir(snapshot.pk).parent}"
         problem.found = "a full disk"
         problem.fix = "Free some space and freeze the snapshot again."
     elif isinstance(error, HoneError):

@@ -107,8 +107,8 @@ def _parse(raw: bytes) -> Row:
     try:
         line = raw.decode()
     except UnicodeDecodeError as error:
-        around = raw[max(0, error.start - 20) : error.start + 20]
-        return RowError("", f"UTF-8 (byte {error.start + 1} is not)", repr(around))
+        bad = raw[max(0, error.start - 20) : error.start + 20]
+        return RowError("", f"UTF-8 (byte {error.start + 1} is not)", repr(bad))
     try:
         row = json.loads(line, parse_constant=_no_constant)
     except json.JSONDecodeError as error:

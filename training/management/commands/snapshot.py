@@ -10,7 +10,8 @@ from tqdm import tqdm
 from annotation.errors import HoneError
 from annotation.services.answers import named_project
 from training.models import Snapshot
-from training.services.freezing import create_snapshot, folder, freeze
+from training.services.artifacts import snapshot_dir
+from training.services.freezing import create_snapshot, freeze
 
 
 class Command(BaseCommand):
@@ -54,7 +55,7 @@ class Command(BaseCommand):
         self._report(snapshot, as_json=options["json"])
 
     def _report(self, snapshot: Snapshot, *, as_json: bool) -> None:
-        where = folder(snapshot)
+        where = snapshot_dir(snapshot.pk)
         if as_json:
             found = {"id": str(snapshot.pk), "path": str(where), **snapshot.manifest}
             self.stdout.write(json.dumps(found))
