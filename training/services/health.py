@@ -14,6 +14,8 @@ from django.conf import settings
 from django.db.models import Min
 from django.utils import timezone
 
+from annotation.models import Import
+from annotation.services.importing.queued import waiting_imports
 from training.models import Snapshot, TrainingRun
 
 QUEUES = ("default", "judge", "gpu")
@@ -136,5 +138,10 @@ def _waiting(queue: str) -> tuple[int, datetime | None]:
         return len(times), min(times, default=None)
     if queue == "default":
         snapshots = Snapshot.objects.filter(state=Snapshot.State.QUEUED)
-        return snapshots.count(), snapshots.aggregate(at=Min("created_at"))["at"]
+        uploads = Import.objects.filter(pk__in=waiting_imports(older_than_seconds=0))
+        times = [
+            rows.aggregate(at=Min("created_at"))["at"] for rows in (snapshots, uploads)
+        ]
+        since = min((time for time in times if time), default=None)
+        return snapshots.count() + uploads.count(), since
     return 0, None

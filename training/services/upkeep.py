@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from django.db.models.functions import Now
 
+from annotation.services.importing.queued import wake_waiting_imports
 from config.dispatch import Queue, enqueue
 from training.models import Round, Snapshot
 from training.services import health, runs
@@ -26,6 +27,7 @@ def keep_up() -> None:
     if _has_room("default"):
         for snapshot_id in _unfrozen():
             enqueue(FREEZE, str(snapshot_id))
+        wake_waiting_imports()
     for round_id in open_rounds():
         enqueue(runs.ADVANCE, round_id)
 
