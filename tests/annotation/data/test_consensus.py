@@ -1,0 +1,84 @@
+"""Consensus: one row a pair and criterion, whatever order the labels come in."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotation.judgments import Compare
+from annotation.projections.consensus import consensus
+from annotation.projections.pairs import pairs_of
+from annotation.projections.rows import PairRow
+from tests.annotation.data.strategies import IDS, answered
+
+A, B = IDS[:2]
+
+
+def labels(*outcomes: str, criterion: str | None = None) -> list[PairRow]:
+    rows = []
+    for number, outcome in enumerate(outcomes):
+        judgment = Compare(
+            a=A,
+            b=B,
+            outcome=outcome,  # type: ignore[arg-type]
+            strength=1 if outcome in "ab" else None,
+            criterion=criterion,
+        )
+        rows += pairs_of(answered([judgment], feedback=f"f{number}"))
+    return rows
+
+
+def test_the_majority_is_chosen_and_the_label_is_its_share() -> None:
+    (row,) = consensus(labels("b", "b", "a", "b", "tie"))
+    assert row.chosen_id == str(B)
+    assert row.rejected_id == str(A)
+    assert row.soft_label == 0.7  # 3 of 5, and half a tie
+    assert row.margin == (3 - 1) / 5
+    assert row.votes == 5
+    assert row.agreement == 3 / 5
+    assert [source.feedback for source in row.src] == ["f0", "f1", "f2", "f3", "f4"]
+    assert row.chosen == answered([]).completions[str(B)]
+
+
+def test_an_even_split_is_a_tie() -> None:
+    (row,) = consensus(labels("a", "b"))
+    assert row.is_tie
+    assert row.agreement == 0.5
+    (row,) = consensus(labels("tie", "tie"))
+    assert row.is_tie
+    assert row.agreement == 1.0
+
+
+def test_criteria_are_kept_apart() -> None:
+    rows = consensus([*labels("a"), *labels("b", criterion="safe")])
+    found = {row.criterion: row.chosen_id for row in rows}
+    assert found == {None: str(A), "safe": str(B)}
+
+
+def test_weights_count() -> None:
+    from dataclasses import replace
+
+    heavy, light = labels("a", "b")
+    (row,) = consensus([replace(heavy, weight=3.0), light])
+    assert (row.chosen_id, row.soft_label) == (str(A), 0.75)
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b", "tie"]), min_size=1, max_size=9), st.randoms()
+)
+def test_the_order_of_labels_and_sides_does_not_matter(
+    outcomes: list[str], random: Random
+) -> None:
+    rows = labels(*outcomes)
+    (one,) = consensus(rows)
+    random.shuffle(rows)
+    (other,) = consensus(rows)
+    share = (outcomes.count("a") + outcomes.count("tie") / 2) / len(outcomes)
+    assert abs(one.soft_label - max(share, 1 - share)) < 1e-9
+    assert (one.chosen_id, one.soft_label, one.margin, one.src) == (
+        other.chosen_id,
+        other.soft_label,
+        other.margin,
+        other.src,
+    )
+    assert one.soft_label >= 0.5

@@ -1,0 +1,175 @@
+"""The pairs view: the winner first, ties kept, and exactly back from its columns."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+
+from annotation.judgments import BestWorst, Compare, Rank, Rate, WrittenText
+from annotation.projections.pairs import judgments_of, pairs_of
+from annotation.projections.parquet import pair_schema, write_pairs
+from annotation.projections.rows import (
+    PAIR_COLUMNS,
+    Answered,
+    Source,
+    row_dict,
+    row_from_dict,
+)
+from tests.annotation.data.strategies import (
+    IDS,
+    answered,
+    answers,
+    best_worsts,
+    compares,
+    ranks,
+    rates,
+)
+
+A, B, C = IDS[:3]
+
+
+def test_the_winner_comes_first_whichever_side_it_was_on() -> None:
+    for outcome, chosen, flipped in (("a", A, False), ("b", B, True)):
+        judgment = Compare(a=A, b=B, outcome=outcome, strength=2)  # type: ignore[arg-type]
+        (row,) = pairs_of(answered([judgment]))
+        assert UUID(row.chosen_id) == chosen
+        assert {row.chosen_id, row.rejected_id} == {str(A), str(B)}
+        assert (row.soft_label, row.margin, row.flipped) == (1.0, 2.0, flipped)
+        assert row.chosen == answered([]).completions[str(chosen)]
+        assert row.src == [Source("f1", 0)]
+
+
+def test_a_tie_is_a_row_with_an_even_label() -> None:
+    (row,) = pairs_of(answered([Compare(a=A, b=B, outcome="tie")]))
+    assert (row.soft_label, row.margin, row.is_tie) == (0.5, 0.0, True)
+
+
+@pytest.mark.parametrize("outcome", ["both_bad", "unsure"])
+def test_what_says_nothing_of_the_order_is_dropped_and_counted(outcome: str) -> None:
+    dropped: Counter[str] = Counter()
+    judgment = Compare(a=A, b=B, outcome=outcome)  # type: ignore[arg-type]
+    assert pairs_of(answered([judgment]), dropped) == []
+    assert dropped == {f"compare: {outcome}": 1}
+
+
+def test_a_scale_maps_strengths_to_margins() -> None:
+    judgment = Compare(a=A, b=B, outcome="b", strength=3, scale="compare-7@1")
+    (row,) = pairs_of(answered([judgment]), margins={"compare-7@1": {3: 0.9}})
+    assert row.margin == 0.9
+    (row,) = pairs_of(answered([Compare(a=A, b=B, outcome="a")]))
+    assert row.margin is None
+
+
+def test_a_ranking_gives_every_pair_once() -> None:
+    ranking = Rank(groups=[[C], [A, B]], unranked=IDS[3:])
+    rows = pairs_of(answered([ranking]))
+    found = {(row.chosen_id, row.rejected_id): row.soft_label for row in rows}
+    assert found == {
+        (str(C), str(A)): 1.0,
+        (str(C), str(B)): 1.0,
+        (str(A), str(B)): 0.5,
+    }
+    assert len({row.row_id for row in rows}) == 3
+    assert {row.list_id for row in rows} == {"f1:0"}
+
+
+def test_best_and_worst_of_n_give_2n_minus_3_pairs() -> None:
+    rows = pairs_of(answered([BestWorst(best=[B], worst=[C])]))
+    assert len(rows) == 2 * len(IDS) - 3
+    assert all(row.chosen_id == str(B) or row.rejected_id == str(C) for row in rows)
+    assert all(row.soft_label == 1.0 for row in rows)
+
+
+def test_ratings_on_one_scale_give_pairs_whose_margin_is_the_difference() -> None:
+    judgments = [
+        Rate(completion=A, value=2, criterion="safe"),
+        Rate(completion=B, value=5, criterion="safe"),
+        Rate(completion=C, value=4, criterion="helpful"),
+        Rate(completion=C, value=None, criterion="safe"),
+    ]
+    dropped: Counter[str] = Counter()
+    (row,) = pairs_of(answered(judgments), dropped)
+    assert (row.chosen_id, row.rejected_id, row.margin) == (str(B), str(A), 3.0)
+    assert row.src == [Source("f1", 1), Source("f1", 0)]
+    assert dropped == {"rate: nothing to compare": 1, "rate: does not apply": 1}
+
+
+def test_texts_and_flags_make_no_pairs() -> None:
+    text = WrittenText(role="rationale", content="A is shorter")
+    dropped: Counter[str] = Counter()
+    assert pairs_of(answered([text]), dropped) == []
+    assert not dropped
+
+
+@settings(max_examples=300)
+@given(answers(compares(), ranks(), best_worsts(), rates()))
+def test_every_judgment_with_a_pair_comes_back_exactly(answer: Answered) -> None:
+    rows = pairs_of(answer)
+    back = judgments_of(rows)
+    behind = {source for row in rows for source in row.src}
+    assert set(back) == behind
+    for source in behind:
+        assert back[source] == answer.judgments[source.judgment]
+
+
+@settings(max_examples=200)
+@given(answers(compares(), ranks(), best_worsts(), rates()))
+def test_what_gives_no_pair_says_nothing_of_two_completions(answer: Answered) -> None:
+    dropped: Counter[str] = Counter()
+    rows = pairs_of(answer, dropped)
+    behind = {source.judgment for row in rows for source in row.src}
+    silent = len(answer.judgments) - len(behind)
+    assert sum(dropped.values()) == silent
+    for row in rows:
+        assert row.chosen_id != row.rejected_id
+        assert 0.5 <= row.soft_label <= 1
+
+
+@settings(max_examples=100)
+@given(answers(compares(), ranks(), best_worsts(), rates()))
+def test_rows_survive_json(answer: Answered) -> None:
+    for row in pairs_of(answer):
+        assert row_from_dict(json.loads(json.dumps(row_dict(row)))) == row
+
+
+@settings(max_examples=25, deadline=None)
+@given(answers(compares(), ranks(), best_worsts(), rates()))
+def test_judgments_come_back_from_the_columns_of_a_file(answer: Answered) -> None:
+    import tempfile
+
+    import pyarrow.parquet
+
+    rows = pairs_of(answer)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.parquet"
+        assert write_pairs(path, rows) == len(rows)
+        table = pyarrow.parquet.read_table(path)
+    assert tuple(table.column_names) == PAIR_COLUMNS
+    back = judgments_of(row_from_dict(item) for item in table.to_pylist())
+    assert back == judgments_of(rows)
+
+
+def test_the_engine_finds_the_columns_it_reads() -> None:
+    import pyarrow as pa
+
+    schema = pair_schema()
+    chat = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+    for name in ("prompt", "chosen", "rejected"):
+        assert schema.field(name).type == chat
+    for name in ("row_id", "criterion", "annotator", "group", "split", "task"):
+        assert schema.field(name).type == pa.string()
+    for name in ("soft_label", "margin", "weight"):
+        assert schema.field(name).type == pa.float64()
+    source = pa.struct([("feedback", pa.string()), ("judgment", pa.int32())])
+    assert schema.field("src").type == pa.list_(source)
+
+
+def test_rows_of_another_rule_have_no_inverse() -> None:
+    from annotation.projections.consensus import consensus
+
+    rows = consensus(pairs_of(answered([Compare(a=A, b=B, outcome="a")])))
+    with pytest.raises(ValueError, match="consensus@1 has no inverse"):
+        judgments_of(rows)
