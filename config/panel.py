@@ -23,20 +23,37 @@ def _sees(app: str, model: str, verb: str = "view") -> Callable[[HttpRequest], b
     return asked
 
 
+def _shown(address: Any, *, list_of_it: bool) -> Callable[[HttpRequest], bool]:
+    """Return whether a page belongs to a sidebar's item: Runs leaves out launching."""
+
+    def asked(request: HttpRequest) -> bool:
+        path = request.path
+        if not list_of_it:
+            return path == str(address)
+        launching = path.endswith("/trainingrun/add/")
+        return path.startswith(str(address)) and not launching
+
+    return asked
+
+
 def _list(title: str, icon: str, app: str, model: str) -> Item:
+    address = reverse_lazy(f"admin:{app}_{model}_changelist")
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{model}_changelist"),
+        "link": address,
+        "active": _shown(address, list_of_it=True),
         "permission": _sees(app, model),
     }
 
 
 def _add(title: str, icon: str, app: str, model: str) -> Item:
+    address = reverse_lazy(f"admin:{app}_{model}_add")
     return {
         "title": title,
         "icon": icon,
-        "link": reverse_lazy(f"admin:{app}_{model}_add"),
+        "link": address,
+        "active": _shown(address, list_of_it=False),
         "permission": _sees(app, model, "add"),
     }
 

@@ -1,9 +1,5 @@
 """Imports: a file goes in through the panel, and its page says what became of it."""
 
-import os
-import tempfile
-from dataclasses import fields as data_fields
-from pathlib import Path
 from typing import Any, cast, get_args
 
 from django import forms
@@ -23,7 +19,8 @@ from annotation.admin.scope import ProjectFilter, Scoped, projects
 from annotation.admin.show import address, badge
 from annotation.errors import HoneError
 from annotation.models import Import, Project
-from annotation.services.importing import ImportOptions, import_file
+from annotation.services.importing import ImportOptions
+from annotation.services.importing.queued import receive
 from annotation.services.importing.options import Layout
 
 LAYOUTS = {
@@ -78,7 +75,7 @@ class ImportForm(forms.Form):
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         mine = list(projects(request, "research"))
-        field = cast(forms.ModelChoiceField[Project], self.fields["project"])
+        field = cast("forms.ModelChoiceField[Project]", self.fields["project"])
         field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
         for name, each in self.fields.items():
             each.widget.attrs["aria-describedby"] = f"help_{name}"
@@ -130,33 +127,24 @@ class ImportPage(Scoped):
     def _take(self, request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
         """Import an upload and go to the page that says what became of it."""
         upload = cast(UploadedFile, given["file"])
-        chosen = {
-            field.name: given[field.name]
-            for field in data_fields(ImportOptions)
-            if field.name in given
-        }
-        row = Import.objects.create(
-            project=given["project"],
-            name=str(upload.name)[:300],
-            layout=given["layout"],
-            strict=given["strict"],
-            created_by=cast(Any, request.user),
+        options = ImportOptions(
+            layout=given["layout"], strict=given["strict"], closed=given["closed"]
         )
-        path, is_ours = _on_disk(upload)
         try:
-            import_file(
+            row = receive(
                 project=given["project"],
-                path=path,
-                name=row.name,
-                options=ImportOptions(**chosen),
+                name=str(upload.name),
+                pieces=upload.chunks(),
+                options=options,
                 user=cast(AbstractBaseUser, request.user),
-                kept=row,
             )
         except HoneError as error:
             messages.error(request, str(error))
-        finally:
-            if is_ours:
-                path.unlink(missing_ok=True)
+            # Where something was read, a row says which lines are at fault.
+            kept = given["project"].imports.filter(name=str(upload.name)[:300]).first()
+            if kept is None or kept.state == Import.State.DONE:
+                return HttpResponseRedirect(request.get_full_path())
+            row = kept
         return HttpResponseRedirect(address(row))
 
     def change_view(
@@ -199,16 +187,3 @@ def sentence(row: Import) -> str:
     if bad:
         return f"It went in, but for {bad:,} bad rows, which are named below."
     return "All of it went in."
-
-
-def _on_disk(upload: UploadedFile) -> tuple[Path, bool]:
-    """Return a path to an upload's bytes, and whether we made the file."""
-    held = getattr(upload, "temporary_file_path", None)
-    if held is not None:
-        return Path(held()), False
-    suffix = "".join(Path(str(upload.name)).suffixes[-2:])[:20]
-    descriptor, name = tempfile.mkstemp(prefix="hone-upload-", suffix=suffix)
-    with os.fdopen(descriptor, "wb") as file:
-        for chunk in upload.chunks():
-            file.write(chunk)
-    return Path(name), True

@@ -101,6 +101,8 @@ class Members(TabularInline):
     form = MemberForm
     fields = ("username", "role")
     extra = 1
+    hide_title = True
+    verbose_name = "member"
     verbose_name_plural = "Members"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
@@ -122,6 +124,7 @@ class Questions(TabularInline):
     readonly_fields = fields
     extra = max_num = 0
     can_delete = False
+    hide_title = True
     verbose_name_plural = "Versions of the questions"
 
     @admin.display(description="asks")

@@ -30,8 +30,11 @@ def projects(request: HttpRequest, capability: Capability) -> dict[int, Project]
     """
     known = cast(list[Project] | None, request.__dict__.get("_scope"))
     if known is None:
-        mine = with_role(cast(User, request.user)).filter(my_role__isnull=False)
-        known = request.__dict__["_scope"] = list(mine.order_by("name"))
+        known = []
+        if request.user.is_active:
+            mine = with_role(cast(User, request.user)).filter(my_role__isnull=False)
+            known = list(mine.order_by("name"))
+        request.__dict__["_scope"] = known
     return {
         project.pk: project
         for project in known
@@ -179,7 +182,8 @@ class Scoped(ModelAdmin):
             template,
             {
                 **self.admin_site.each_context(request),
-                "opts": self.opts,
+                # Either names the place in the header: an object's, or a title's.
+                **({"opts": self.opts} if "original" in context else {}),
                 "title": title,
                 "model_admin": self,
                 **context,

@@ -96,7 +96,7 @@ def number(value: Any, digits: int = 3) -> str:
     """Return a number as people write it; anything else as it is."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "–" if value is None else str(value)
-    if isinstance(value, int) or value == int(value) and abs(value) < 1e6:
+    if isinstance(value, int) or (value == int(value) and abs(value) < 1e6):
         return f"{int(value):,}" if isinstance(value, int) else f"{value:g}"
     if abs(value) < 1e-3 or abs(value) >= 1e6:
         return f"{value:.2e}"

@@ -63,7 +63,7 @@ class TokenForm(forms.Form):
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         mine = list(projects(request, ENTERS))
-        field = cast(forms.ModelChoiceField[Project], self.fields["project"])
+        field = cast("forms.ModelChoiceField[Project]", self.fields["project"])
         field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
         for name, each in self.fields.items():
             each.widget.attrs["aria-describedby"] = f"help_{name}"

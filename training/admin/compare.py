@@ -1,4 +1,4 @@
-"""Runs side by side: their curves in one picture each, what differs, and how it went."""
+"""Runs side by side: curves in one picture each, what differs, how they went."""
 
 from collections.abc import Sequence
 from typing import Any

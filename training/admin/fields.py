@@ -36,7 +36,7 @@ def bounds(param: Param) -> str:
 
 
 def field_for(param: Param) -> forms.Field:
-    """Return a form field that takes anything and leaves the judging to the registry."""
+    """Return a form field that takes anything: the registry judges."""
     label = param.name.replace("_", " ").capitalize()
     common: dict[str, Any] = {
         "label": label,

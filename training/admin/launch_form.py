@@ -128,7 +128,7 @@ class LaunchForm(forms.Form):
         self.run: TrainingRun | None = None
         mine = list(projects(request, "train"))
         ready = Snapshot.objects.filter(project__in=mine, state=Snapshot.State.READY)
-        snapshots = cast(forms.ModelChoiceField[Snapshot], self.fields["snapshot"])
+        snapshots = cast("forms.ModelChoiceField[Snapshot]", self.fields["snapshot"])
         snapshots.queryset = ready.select_related("project")
         several = len(mine) > 1
         snapshots.label_from_instance = lambda snapshot: (
@@ -144,7 +144,7 @@ class LaunchForm(forms.Form):
         self.fields["seed"].initial = random.randrange(1, 10_000)
         for name in ("judge", "reference"):
             role = "reward" if name == "judge" else "policy"
-            field = cast(forms.ModelChoiceField[ModelVersion], self.fields[name])
+            field = cast("forms.ModelChoiceField[ModelVersion]", self.fields[name])
             field.queryset = models.filter(role=role)
         if preset.task != "evaluate":
             del self.fields["judge"]
@@ -162,7 +162,7 @@ class LaunchForm(forms.Form):
 
     def _offer_models(self, models: Any) -> None:
         """Offer trained models, those that come with Hone, and any other source."""
-        field = cast(forms.ChoiceField, self.fields["model"])
+        field = cast("forms.ChoiceField", self.fields["model"])
         known = models.order_by("-created_at")
         if self.preset.task == "dpo":
             known = known.filter(role="policy")

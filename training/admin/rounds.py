@@ -2,15 +2,21 @@
 
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
 
-from annotation.admin.scope import ProjectFilter, Scoped, may
-from annotation.admin.show import badge
+from annotation.admin.scope import ProjectFilter, Scoped, may, projects
+from annotation.admin.show import address, badge
+from annotation.errors import HoneError
 from annotation.models import Task
+from training.admin.round_form import SETTINGS, RoundForm
 from training.models import Round
+from training.services import rounds
+from training.services.round_settings import RoundSettings
 
 State = Round.State
 STEPS = (
@@ -52,6 +58,29 @@ def _failed_at(round_: Round) -> int:
     return 1 + sum(item is not None for item in reached)
 
 
+def verbs_of(round_: Round) -> list[tuple[str, str]]:
+    """Return what may be done with a round now: (verb, its button's word)."""
+    if round_.state == State.FAILED:
+        return [("retry", "Retry")]
+    if round_.state == State.DONE:
+        return []
+    return [("resume", "Resume")] if round_.paused else [("pause", "Pause")]
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return nested values as lines to read; what is empty is left out."""
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        words = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, dict):
+            found += flat(value, f"{words}: ")
+        elif isinstance(value, list | tuple):
+            found.append((words, ", ".join(map(str, value)) or "none"))
+        elif value not in (None, ""):
+            found.append((words, value))
+    return found
+
+
 @admin.register(Round)
 class RoundPage(Scoped):
     sees = "observe"
@@ -71,6 +100,71 @@ class RoundPage(Scoped):
             return badge("paused", f"paused while {round_.get_state_display()}")
         tone = {"done": "good", "failed": "bad"}.get(round_.state, "busy")
         return badge(round_.state, round_.get_state_display(), tone)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.steer))
+        return [
+            path("<int:object_id>/steer/<slug:verb>/", view, name="training_round_steer"),
+            *super().get_urls(),
+        ]
+
+    def add_view(
+        self,
+        request: HttpRequest,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            messages.error(
+                request, "Starting a round takes the role researcher or owner."
+            )
+            return HttpResponseRedirect(reverse("admin:index"))
+        given = request.POST if request.method == "POST" else None
+        form = RoundForm(given, request=request, initial=self._asked(request))
+        if given is not None and form.is_valid() and (made := form.start()):
+            messages.success(
+                request, f"Round {made.number} is open; it goes on by itself."
+            )
+            return HttpResponseRedirect(address(made))
+        return self.page(
+            request, "training/round_form.html", title="Start a round", form=form
+        )
+
+    def _asked(self, request: HttpRequest) -> dict[str, Any]:
+        """Begin with the project a link names, and its last round's settings."""
+        mine = projects(request, "research")
+        raw = request.GET.get("project", "")
+        project = mine.get(int(raw)) if raw.isdigit() else next(iter(mine.values()))
+        if project is None:
+            return {}
+        last = project.rounds.order_by("-number").first()
+        kept = last.settings if last else {}
+        return {
+            "project": project.pk,
+            **{f"set_{name}": kept[name] for name in SETTINGS if name in kept},
+        }
+
+    def steer(self, request: HttpRequest, object_id: int, verb: str) -> HttpResponse:
+        """Pause, resume or retry a round."""
+        round_ = cast(Round, self.object_or_404(request, str(object_id)))
+        if not may(request, "research", round_.project):
+            messages.error(request, f"To {verb} takes the role researcher or owner.")
+            return HttpResponseRedirect(address(round_))
+        try:
+            if verb == "pause":
+                rounds.set_paused(round_, True)
+                messages.success(request, "Paused. Runs under way are let be.")
+            elif verb == "resume":
+                rounds.set_paused(round_, False)
+                messages.success(request, "Resumed.")
+            elif verb == "retry":
+                rounds.retry(round_)
+                messages.success(request, "It goes on where it failed.")
+            else:
+                raise Http404(f"Rounds cannot {verb}.")
+        except HoneError as error:
+            messages.error(request, str(error))
+        return HttpResponseRedirect(address(round_))
 
     def change_view(
         self,
@@ -97,6 +191,13 @@ class RoundPage(Scoped):
             state_badge_html=self.state_shown(round_),
             steps=steps_of(round_),
             queue=queue,
+            next_number=round_.number + 1,
+            verbs=verbs_of(round_),
+            counts=flat(round_.counts),
+            settings=flat(
+                RoundSettings.model_validate(round_.settings).model_dump()
+                | round_.settings
+            ),
             runs=round_.runs.order_by("created_at"),
             final=round_.state in (State.DONE, State.FAILED),
             may_steer=may(request, "research", round_.project),

@@ -2,6 +2,7 @@
 
 from datetime import datetime, time
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -13,7 +14,6 @@ from django.utils.timezone import make_aware
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminSingleDateWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
@@ -23,10 +23,10 @@ from annotation.admin.show import address, badge
 from annotation.errors import HoneError
 from annotation.models import Actor, Project
 from config.dispatch import enqueue
+from training.api.snapshots import FILES, FREEZE
 from training.models import Snapshot
 from training.services.freezing import create_snapshot
 
-FREEZE = "workers.freeze_snapshot"
 DROPPED = {
     "compare: both_bad": "both were bad: neither is preferred",
     "compare: unsure": "the annotator was unsure",
@@ -87,18 +87,18 @@ class FreezeForm(forms.Form):
     since = forms.DateField(
         required=False,
         label="Answers from",
-        widget=UnfoldAdminSingleDateWidget,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
     )
     until = forms.DateField(
         required=False,
         label="Answers before",
-        widget=UnfoldAdminSingleDateWidget,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
     )
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         mine = list(projects(request, "research"))
-        field = cast(forms.ModelChoiceField[Project], self.fields["project"])
+        field = cast("forms.ModelChoiceField[Project]", self.fields["project"])
         field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
         for name, each in self.fields.items():
             each.widget.attrs["aria-describedby"] = f"help_{name}"
@@ -211,4 +211,11 @@ class SnapshotPage(Scoped):
             members_count=manifest.get("feedback"),
             may_train=may(request, "train", snapshot.project),
             exports=EXPORTS,
+            files=FILES,
+            export_query=urlencode(
+                {
+                    "aggregate": snapshot.query.get("aggregate", "label"),
+                    "ties": snapshot.query.get("ties", "keep"),
+                }
+            ),
         )

@@ -41,6 +41,17 @@
     return found;
   }
 
+  // A tick's value with as many digits as tell it from its neighbours.
+  function tick(value, step) {
+    const size = Math.abs(value);
+    if (value !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(1);
+    const digits = Math.max(0, Math.min(4, Math.ceil(-Math.log10(step) - 1e-9)));
+    return value.toLocaleString("en", {
+      minimumFractionDigits: digits,
+      maximumFractionDigits: step < 1 && String(step).endsWith("25") ? digits + 1 : digits,
+    });
+  }
+
   // The same line with the noise of single batches taken out.
   function smooth(points) {
     if (points.length < 40) return null;
@@ -172,7 +183,7 @@
         svg(
           "text",
           { x: margin.left - 8, y: y(value) + 4, "text-anchor": "end" },
-          format(value),
+          tick(value, rules[1] - rules[0]),
         ),
       );
     }
@@ -207,7 +218,7 @@
         }),
         svg(
           "text",
-          { x: margin.left + 4, y: at - 5 },
+          { x: width - margin.right, y: at - 5, "text-anchor": "end" },
           chart.reference.label,
         ),
       );
@@ -313,5 +324,5 @@
     });
   }
 
-  window.HoneCharts = { draw, format };
+  window.HoneCharts = { draw, format, smooth };
 })();

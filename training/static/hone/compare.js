@@ -7,6 +7,20 @@ document.addEventListener("DOMContentLoaded", () => {
   const { charts, runs } = JSON.parse(source.textContent);
   const grid = document.getElementById("compare-curves");
   const dashes = ["", "6 3", "2 3", "8 3 2 3"];
+  const better = { loss: -1, accuracy: 1, margins: 1 };
+
+  // Which run ends best, where the metric has a better end.
+  function message(title, key, series) {
+    if (!better[key] || series.length < 2) return title;
+    const ends = series.map((one) => {
+      const line = window.HoneCharts.smooth(one.points) || one.points;
+      return { label: one.label, value: line[line.length - 1][1] };
+    });
+    ends.sort((a, b) => (b.value - a.value) * better[key]);
+    const word = better[key] < 0 ? "lowest" : "highest";
+    return `${title}: ${ends[0].label} ends ${word}, at ${window.HoneCharts.format(ends[0].value)}`;
+  }
+
   for (const chart of charts) {
     // Validation where there is any, else training: one line a run.
     const names = chart.metrics.map(([name]) => name);
@@ -28,7 +42,7 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!series.length) continue;
       const kind = wanted !== names ? ", validation" : "";
       window.HoneCurves.put(grid, chart.key + kind, {
-        title: chart.title + kind,
+        title: message(chart.title + kind, chart.key, series),
         series,
         reference: chart.reference,
       });

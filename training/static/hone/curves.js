@@ -4,13 +4,19 @@
 (function () {
   const { draw, format } = window.HoneCharts;
 
-  // One sentence of a chart: how its first series moved.
-  function message(title, series) {
+  // One sentence of a chart: how its first series moved, or how two stand apart.
+  function message(title, series, key) {
     const first = series.find((one) => one.points.length);
     if (!first) return title;
-    if (series.length > 1) return title;
-    const start = first.points[0][1];
-    const end = first.points[first.points.length - 1][1];
+    // The same values as the line that is drawn, with the noise taken out.
+    const line = window.HoneCharts.smooth(first.points) || first.points;
+    const start = line[0][1];
+    const end = line[line.length - 1][1];
+    if (key === "rewards" && series.length === 2) {
+      const apart = end - series[1].points[series[1].points.length - 1][1];
+      const side = apart < 0 ? "below" : "above";
+      return `Chosen is rewarded ${format(Math.abs(apart))} ${side} rejected`;
+    }
     if (first.points.length < 2) return `${title} ${format(end)}`;
     return `${title} ${format(end)}, from ${format(start)}`;
   }
@@ -45,7 +51,7 @@
       drawn.push({
         key: chart.key,
         chart: {
-          title: message(chart.title, series),
+          title: message(chart.title, series, chart.key),
           series,
           reference: chart.reference,
         },

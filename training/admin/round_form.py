@@ -1,0 +1,160 @@
+"""The form that starts a round, built from the round's own settings."""
+
+from typing import Any, cast, get_args
+
+from django import forms
+from django.http import HttpRequest
+from pydantic.fields import FieldInfo
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from annotation.admin.scope import projects
+from annotation.errors import HoneError
+from annotation.models import Project
+from training.admin.fields import number_box
+from training.models import ModelVersion, Round
+from training.services import rounds
+from training.services.round_settings import RoundSettings
+
+SIMPLE = (int, float, bool, str)
+FIRST = (
+    "min_labels",
+    "prompts",
+    "samples",
+    "pairs",
+    "random_share",
+    "human_share",
+    "ai_confidence",
+    "overlap",
+    "seconds",
+)
+"""The settings that are shown first; the other simple ones are behind a fold."""
+
+
+def kind_of(info: FieldInfo) -> type | None:
+    """Return the plain type of a setting, or None for recipes and filters."""
+    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,))]
+    plain = [kind for kind in kinds if kind in SIMPLE]
+    return cast(type, plain[0]) if plain else None
+
+
+SETTINGS = {
+    name: (info, kind)
+    for name, info in RoundSettings.model_fields.items()
+    if (kind := kind_of(info)) is not None
+}
+
+
+def setting_field(name: str, info: FieldInfo, kind: type) -> forms.Field:
+    """Return a box for a setting; the service judges what is typed."""
+    common: dict[str, Any] = {
+        "label": name.replace("_", " ").capitalize(),
+        "help_text": info.description or "",
+        "required": False,
+    }
+    if kind is bool:
+        return forms.BooleanField(
+            initial=info.default, widget=UnfoldBooleanWidget, **common
+        )
+    initial = "" if info.default is None else str(info.default)
+    box = UnfoldAdminTextInputWidget() if kind is str else number_box()
+    return forms.CharField(initial=initial, widget=box, **common)
+
+
+class RoundForm(forms.Form):
+    """Where a round starts, what starts its training, and how it asks again."""
+
+    project = forms.ModelChoiceField(
+        queryset=Project.objects.none(),
+        empty_label=None,
+        widget=UnfoldAdminSelectWidget,
+    )
+    policy = forms.ModelChoiceField(
+        queryset=ModelVersion.objects.none(),
+        required=False,
+        label="Policy it starts from",
+        empty_label="the last round's outcome, or the base model",
+        widget=UnfoldAdminSelectWidget,
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = list(projects(request, "research"))
+        project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
+        project.queryset = Project.objects.filter(pk__in=mine).order_by("name")
+        policies = ModelVersion.objects.filter(role="policy")
+        policy = cast("forms.ModelChoiceField[ModelVersion]", self.fields["policy"])
+        policy.queryset = policies.filter(project__in=mine) | policies.filter(
+            project=None
+        )
+        for name, (info, kind) in SETTINGS.items():
+            self.fields[f"set_{name}"] = setting_field(name, info, kind)
+        for name, each in self.fields.items():
+            each.widget.attrs["aria-describedby"] = f"help_{name}"
+
+    def where(self) -> list[forms.BoundField]:
+        return [self["project"], self["policy"]]
+
+    def first(self) -> list[forms.BoundField]:
+        return [self[f"set_{name}"] for name in FIRST]
+
+    def others(self) -> list[forms.BoundField]:
+        return [self[f"set_{name}"] for name in SETTINGS if name not in FIRST]
+
+    def others_have_errors(self) -> bool:
+        return any(field.errors for field in self.others())
+
+    def settings(self, last: Round | None) -> dict[str, Any]:
+        """Return the settings; recipes are the last round's, as they are not shown."""
+        kept = {
+            name: value
+            for name, value in (last.settings if last else {}).items()
+            if name not in SETTINGS
+        }
+        for name, (_, kind) in SETTINGS.items():
+            raw = self.cleaned_data.get(f"set_{name}")
+            if kind is bool:
+                kept[name] = bool(raw)
+                continue
+            text = str(raw or "").strip()
+            if kind is str:
+                kept[name] = text
+            elif text:
+                kept[name] = _number(text)
+            elif RoundSettings.model_fields[name].default is None:
+                kept[name] = None
+        return kept
+
+    def start(self) -> Round | None:
+        """Start the round, or put the refusal on the fields and return None."""
+        project = self.cleaned_data["project"]
+        last = project.rounds.order_by("-number").first()
+        try:
+            return rounds.start(
+                project=project,
+                settings=self.settings(last),
+                policy=self.cleaned_data["policy"],
+            )
+        except HoneError as error:
+            placed = False
+            for item in error.fields:
+                name = "set_" + str(item["path"]).removeprefix("settings.")
+                if name in self.fields:
+                    words = f"{item['message']}; found {item.get('value')}."
+                    self.add_error(name, words)
+                    placed = True
+            if not placed:
+                self.add_error(None, str(error))
+            return None
+
+
+def _number(text: str) -> int | float | str:
+    """Return what was typed as a number, or as it is for the service to refuse."""
+    try:
+        value = float(text.replace(",", "."))
+    except ValueError:
+        return text
+    return int(value) if value.is_integer() else value
