@@ -42,10 +42,8 @@ def prompt_text(messages: Messages) -> str:
 
 def completion_text(messages: Messages) -> str:
     """Return a completion as text; its first turn goes on where the prompt ends."""
-    first, rest = messages[0], messages[1:]
-    return "\n\n".join(
-        part for part in (first["content"], _transcript(rest)) if part or not rest
-    )
+    first, rest = messages[0]["content"], messages[1:]
+    return f"{first}\n\n{_transcript(rest)}" if rest else first
 
 
 def _turn(message: Any) -> dict[str, str]:
