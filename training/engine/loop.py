@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from datasets import Dataset
 from transformers import (
     PreTrainedModel,
     PrinterCallback,
@@ -27,6 +26,7 @@ from training.engine import checkpoints
 from training.engine.context import RunContext
 from training.engine.errors import Interrupted, StopState, require_free
 from training.engine.models import parameter_bytes
+from training.engine.order import RowOrder
 
 _ADAM_COPIES = 3
 """A checkpoint holds the weights and AdamW's two moments."""
@@ -68,12 +68,6 @@ def training_arguments(context: RunContext) -> dict[str, Any]:
         "weight_decay": context.number("weight_decay"),
         "max_grad_norm": context.number("max_grad_norm"),
         "gradient_checkpointing": context.flag("gradient_checkpointing"),
-        "train_sampling_strategy": (
-            "group_by_length" if context.flag("group_by_length") else "random"
-        ),
-        # TRL would drop the length column before the sampler reads it; its collators
-        # pick what they need.
-        "remove_unused_columns": False,
         "bf16": bf16,
         "fp16": False,
         "logging_strategy": "steps",
@@ -214,9 +208,17 @@ def _agreed(order: StopState | None) -> StopState | None:
     return states[int(code.item())]
 
 
-def length_column(dataset: Dataset, lengths: list[int]) -> Dataset:
-    """Add the column without which grouping by length is refused."""
-    return dataset.add_column("length", lengths)
+def row_order(
+    context: RunContext, lengths: Sequence[int], *, shuffled: bool
+) -> RowOrder:
+    """Return the order in which rows of these lengths are trained on."""
+    return RowOrder(
+        lengths,
+        context.integer("batch_size") * context.integer("gradient_accumulation"),
+        seed=context.spec.seed,
+        grouped=context.flag("group_by_length"),
+        shuffled=shuffled,
+    )
 
 
 def train(

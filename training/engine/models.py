@@ -211,7 +211,8 @@ def parameter_bytes(model: torch.nn.Module) -> int:
 def _try(load: Callable[..., Any], location: str, source: str, **kwargs: Any) -> Any:
     try:
         return load(location, **kwargs)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:
+        # Readers of foreign files raise whatever the damage leads them to.
         raise FixableError(
             f"The model {source!r} could not be loaded.",
             expected="a model that transformers can read, with its tokenizer",

@@ -74,7 +74,6 @@ def _measure(
         rows,
         {
             "max_steps": subset.TIMED_STEPS + 1,
-            "train_sampling_strategy": "sequential",
             "output_dir": str(context.out / "timing"),
             "logging_strategy": "no",
         },

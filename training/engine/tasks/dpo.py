@@ -23,11 +23,12 @@ from training.engine.context import RunContext, TaskResult
 from training.engine.data import PairTokens, pair_tokens, read_pairs
 from training.engine.lora import lora_config, merged
 from training.engine.models import Loaded, load_policy, save_model
+from training.engine.order import OrderedTrainer
 from training.engine.tasks import common
 
 
-class TokenisedDPOTrainer(DPOTrainer):
-    """TRL's trainer on rows that are tokenised, shortened and counted already."""
+class TokenisedDPOTrainer(OrderedTrainer, DPOTrainer):
+    """TRL's trainer on rows that are tokenised and shortened already, in our order."""
 
     def _prepare_dataset(
         self, dataset: Any, processing_class: Any, args: Any, dataset_name: str
@@ -98,15 +99,12 @@ def _trainer(
     rows: Sequence[PairTokens],
     extra: dict[str, Any],
 ) -> DPOTrainer:
-    dataset = loop.length_column(
-        Dataset.from_dict(
-            {
-                "prompt_ids": [row.prompt for row in rows],
-                "chosen_ids": [row.chosen for row in rows],
-                "rejected_ids": [row.rejected for row in rows],
-            }
-        ),
-        [row.length for row in rows],
+    dataset = Dataset.from_dict(
+        {
+            "prompt_ids": [row.prompt for row in rows],
+            "chosen_ids": [row.chosen for row in rows],
+            "rejected_ids": [row.rejected for row in rows],
+        }
     )
     arguments = (
         loop.training_arguments(context)
@@ -114,7 +112,7 @@ def _trainer(
         | extra
     )
     arguments["max_length"] = None
-    return TokenisedDPOTrainer(
+    trainer = TokenisedDPOTrainer(
         model=model,
         ref_model=_reference(context, model),
         args=DPOConfig(
@@ -127,6 +125,10 @@ def _trainer(
         processing_class=loaded.tokenizer,
         peft_config=lora_config(context.spec.lora, reward=False),
     )
+    trainer.row_order = loop.row_order(
+        context, [row.length for row in rows], shuffled=not extra
+    )
+    return trainer
 
 
 def _reference(context: RunContext, model: PreTrainedModel) -> PreTrainedModel | None:

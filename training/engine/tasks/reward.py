@@ -21,7 +21,12 @@ from training.engine.context import RunContext, TaskResult
 from training.engine.data import Pair, PairTokens, pair_tokens, read_pairs
 from training.engine.lora import lora_config, merged
 from training.engine.models import Loaded, load_reward, save_model
+from training.engine.order import OrderedTrainer
 from training.engine.tasks import common
+
+
+class OrderedRewardTrainer(OrderedTrainer, RewardTrainer):
+    """TRL's trainer, taking rows in our order."""
 
 
 def run(context: RunContext) -> TaskResult:
@@ -103,18 +108,19 @@ def _trainer(
     }
     if context.flag("use_margin"):
         columns["margin"] = [pair.margin or 0.0 for pair in pairs]
-    dataset = loop.length_column(
-        Dataset.from_dict(columns), [row.length for row in rows]
-    )
     arguments = loop.training_arguments(context) | extra
     arguments["max_length"] = max_length
-    return RewardTrainer(
+    trainer = OrderedRewardTrainer(
         model=model,
         args=RewardConfig(
             **arguments,
             center_rewards_coefficient=context.optional("center_rewards_coefficient"),
         ),
-        train_dataset=dataset,
+        train_dataset=Dataset.from_dict(columns),
         processing_class=loaded.tokenizer,
         peft_config=lora_config(context.spec.lora, reward=True),
     )
+    trainer.row_order = loop.row_order(
+        context, [row.length for row in rows], shuffled=not extra
+    )
+    return trainer

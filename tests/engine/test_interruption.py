@@ -1,0 +1,244 @@
+"""Orders, crashes and resumption: the curve goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.support import Finished, Workspace, launch, stop_at
+from training.engine import checkpoints
+from training.engine.control import PARENT_DIED, Control
+from training.engine.errors import Interrupted
+from training.engine.events import EventLog, read_events
+
+PARAMS = {
+    "batch_size": 4,
+    "learning_rate": 3e-3,
+    "epochs": 2,
+    "checkpoint_steps": 3,
+    "checkpoint_seconds": None,
+}
+STEPS = 24
+
+
+@pytest.fixture
+def whole(workspace: Workspace) -> Finished:
+    """An uninterrupted run, checkpoints kept."""
+    return workspace.run(workspace.spec("reward", params=PARAMS), "whole")
+
+
+def after(run: Finished, step: int) -> dict[int, float]:
+    """The losses after a step."""
+    return {s: loss for s, loss in run.losses().items() if s > step}
+
+
+@pytest.mark.parametrize(
+    ("number", "task"), [(signal.SIGTERM, "dpo"), (signal.SIGKILL, "reward")]
+)
+def test_stopped_run_resumes_on_the_same_curve(
+    workspace: Workspace, number: signal.Signals, task: str
+) -> None:
+    # Long enough that the signal meets it at work, whatever the machine does.
+    spec = workspace.spec(task, params=PARAMS | {"epochs": 8})
+    whole = workspace.run(spec, "whole")
+    process = launch("run", spec, "--out", workspace.path / "first")
+    stop_at(process, "checkpoint", number)
+    output, errors = process.communicate(timeout=60)
+    first = Finished(workspace.path / "first", process.returncode)
+    if number == signal.SIGTERM:
+        assert first.code == 0, errors
+        assert first.status["state"] == "preempted"
+        stopped = first.status["step"]
+        assert stopped < max(whole.losses())
+        assert (first.out / "checkpoints" / f"checkpoint-{stopped}").is_dir()
+    else:
+        assert first.code == -signal.SIGKILL
+        assert not (first.out / "status.json").exists()
+    second = workspace.run(spec, "second", resume_from=(first.out,))
+    assert second.status["state"] == "succeeded"
+    began = second.events[0]["resumed_from"]["step"]
+    assert began >= 3
+    assert after(second, began) == pytest.approx(after(whole, began), abs=1e-6)
+    assert sorted(second.losses()) == sorted(after(whole, began))
+
+
+def test_second_epoch_resumes_on_the_same_curve_too(
+    workspace: Workspace, whole: Finished
+) -> None:
+    assert sorted(whole.losses()) == list(range(1, STEPS + 1))
+    spec = workspace.spec("reward", params=PARAMS)
+    again = workspace.run(spec, "again", resume_from=(whole.out,))
+    began = again.events[0]["resumed_from"]["step"]
+    assert STEPS / 2 < began < STEPS
+    assert after(again, began) == pytest.approx(after(whole, began), abs=1e-6)
+
+
+def test_resuming_in_place_continues_the_numbering(
+    workspace: Workspace, whole: Finished
+) -> None:
+    before = len(whole.events)
+    spec = workspace.spec("reward", params=PARAMS)
+    run = workspace.run(spec, "whole", resume_from=(whole.out,))
+    assert [event["seq"] for event in run.events] == list(range(1, len(run.events) + 1))
+    assert run.events[before]["event"] == "started"
+
+
+def damage_weights(path: Path) -> None:
+    weights = path / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+
+
+def drop_seal(path: Path) -> None:
+    (path / checkpoints.SEAL).unlink()
+
+
+def cut_optimizer(path: Path) -> None:
+    (path / "optimizer.pt").write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (damage_weights, "changed after it was saved"),
+        (drop_seal, "never completed"),
+        (cut_optimizer, "0 bytes"),
+    ],
+)
+def test_damaged_checkpoint_gives_way_to_the_one_before(
+    workspace: Workspace, whole: Finished, harm: Callable[[Path], None], why: str
+) -> None:
+    kept = checkpoints.candidates((whole.out,))
+    assert len(kept) == 2
+    harm(kept[0].path)
+    spec = workspace.spec("reward", params=PARAMS)
+    again = workspace.run(spec, "again", resume_from=(whole.out,))
+    started = again.events[0]
+    assert started["resumed_from"]["step"] == kept[1].step
+    assert why in started["warnings"][0]
+    assert after(again, kept[1].step) == pytest.approx(
+        after(whole, kept[1].step), abs=1e-6
+    )
+
+
+def test_run_without_a_whole_checkpoint_starts_afresh_and_says_so(
+    workspace: Workspace, whole: Finished, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for found in checkpoints.candidates((whole.out,)):
+        shutil.rmtree(found.path)
+    spec = workspace.spec("reward", params=PARAMS)
+    again = workspace.run(spec, "again", resume_from=(whole.out,))
+    assert again.losses() == whole.losses()
+    assert again.events[0]["warnings"] == [
+        "no whole checkpoint was found, so the run starts afresh"
+    ]
+    assert "starts afresh" in capsys.readouterr().err
+
+
+def test_resumed_run_keeps_the_recorded_subset(workspace: Workspace) -> None:
+    spec = workspace.spec("reward", params=PARAMS, limits={"max_rows": 20})
+    first = workspace.run(spec, "first")
+    recorded = json.loads((first.out / "subset.json").read_text())
+    recorded["indices"] = recorded["indices"][:12]
+    (first.out / "subset.json").write_text(json.dumps(recorded))
+    again = workspace.run(spec, "again", resume_from=(first.out,))
+    assert again.events[0]["rows"]["trained_on"] == 12
+
+
+def order(out: Path, action: str, *, when: str) -> threading.Thread:
+    """Write ``control.json`` once the run has told of an event."""
+
+    def wait() -> None:
+        for _ in range(600):
+            if any(event["event"] == when for event in read_events(out)):
+                break
+            time.sleep(0.01)
+        (out / "control.json").write_text(json.dumps({"action": action}))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize(
+    ("action", "state"), [("cancel", "cancelled"), ("preempt", "preempted")]
+)
+def test_run_obeys_its_supervisor(
+    workspace: Workspace, action: str, state: str
+) -> None:
+    params: dict[str, Any] = PARAMS | {"epochs": 200, "checkpoint_steps": None}
+    out = workspace.path / "run"
+    thread = order(out, action, when="metrics")
+    run = workspace.run(workspace.spec("dpo", params=params), "run")
+    thread.join()
+    assert run.code == 0
+    assert run.status["state"] == state
+    assert 0 < run.status["step"] < 2400
+    assert run.events[-1]["event"] == "finished"
+    assert run.events[-1]["state"] == state
+    saved = checkpoints.candidates((out,))
+    assert [found.step for found in saved] == (
+        [run.status["step"]] if state == "preempted" else []
+    )
+
+
+def test_sampling_obeys_its_supervisor_between_batches(workspace: Workspace) -> None:
+    params = {"samples": 64, "batch_size": 1, "max_new_tokens": 4}
+    thread = order(workspace.path / "run", "preempt", when="sample")
+    run = workspace.run(workspace.spec("generate", params=params), "run")
+    thread.join()
+    lines = (run.out / "completions.jsonl").read_text().splitlines()
+    assert run.status["state"] == "preempted"
+    assert 0 < len(lines) == run.status["step"] < 320
+    assert not (run.out / "completions.parquet").exists()
+
+
+def test_run_ends_when_its_supervisor_dies(workspace: Workspace) -> None:
+    spec = workspace.spec("reward", params=PARAMS | {"epochs": 1000})
+    process = launch(
+        "run", spec, "--out", workspace.path / "run", "--parent-pipe", stdin=-1
+    )
+    assert process.stdin is not None and process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "metrics":
+            process.stdin.close()
+            break
+    assert process.wait(timeout=10) == PARENT_DIED
+    process.stdout.close()
+    assert not (workspace.path / "run" / "status.json").exists()
+
+
+def test_half_written_order_is_read_again_later(tmp_path: Path) -> None:
+    control = Control(tmp_path)
+    control.check()
+    (tmp_path / "control.json").write_text('{"acti')
+    control.check()
+    (tmp_path / "control.json").write_text('{"action": "cancel"}')
+    with pytest.raises(Interrupted) as caught:
+        control.check(7)
+    assert (caught.value.state, caught.value.step) == ("cancelled", 7)
+
+
+def test_log_survives_a_half_written_line(tmp_path: Path) -> None:
+    with EventLog(tmp_path, echo=False) as log:
+        log.emit("started")
+        log.emit("metrics", step=1, metrics={"loss": float("nan")})
+    with (tmp_path / "events.jsonl").open("a") as file:
+        file.write('{"seq": 3, "eve')
+    with EventLog(tmp_path, echo=False) as log:
+        log.emit("finished")
+    assert [(e["seq"], e["event"]) for e in read_events(tmp_path)] == [
+        (1, "started"),
+        (2, "metrics"),
+        (3, "finished"),
+    ]
+    assert read_events(tmp_path)[1]["metrics"]["loss"] == "nan"

@@ -1,0 +1,84 @@
+"""In which order rows are trained on: seeded by epoch, so a resumed run agrees."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch.utils.data import Sampler
+
+_GROUPED_BATCHES = 50
+"""Rows are sorted by length within this many batches, so order stays mostly random."""
+
+
+class RowOrder(Sampler[int]):
+    """Row positions for one epoch at a time.
+
+    The order depends on the seed and the epoch alone. The library's length-grouped
+    sampler draws from the global generator instead, whose state a run that resumes in
+    its second epoch no longer has; it also feeds every group from long to short.
+
+    Args:
+        lengths: tokens of every row.
+        batch_size: rows of one optimiser step.
+        grouped: True to put rows of similar length into one step.
+        shuffled: False to keep the given order, as for timing.
+    """
+
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        *,
+        seed: int,
+        grouped: bool,
+        shuffled: bool = True,
+    ) -> None:
+        self._lengths = list(lengths)
+        self._batch_size = batch_size
+        self._seed = seed
+        self._grouped = grouped
+        self._shuffled = shuffled
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Move to an epoch; called by the data loader."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        rows = list(range(len(self._lengths)))
+        if not self._shuffled:
+            return iter(rows)
+        draw = random.Random(f"{self._seed}/{self._epoch}")
+        draw.shuffle(rows)
+        if not self._grouped:
+            return iter(rows)
+        size = self._batch_size
+        span = size * _GROUPED_BATCHES
+        batches = []
+        for start in range(0, len(rows), span):
+            near = sorted(rows[start : start + span], key=lambda i: -self._lengths[i])
+            batches += [near[i : i + size] for i in range(0, len(near), size)]
+        # A last, smaller batch stays last; the longest rows come first, so that a
+        # step that does not fit in memory is met at once.
+        rest = batches.pop() if batches and len(batches[-1]) < size else []
+        draw.shuffle(batches)
+        if batches:
+            longest = max(
+                range(len(batches)), key=lambda b: self._lengths[batches[b][0]]
+            )
+            batches[0], batches[longest] = batches[longest], batches[0]
+        return iter([i for batch in batches for i in batch] + rest)
+
+
+class OrderedTrainer:
+    """Mixed into a trainer: takes its rows in the order it was given."""
+
+    row_order: RowOrder
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> RowOrder:
+        return self.row_order
