@@ -87,6 +87,15 @@ class RoundSettings(Strict):
     evaluate: bool = Field(
         True, description="Evaluate both models on held-out data beside the round."
     )
+    evaluation: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the evaluation preset."
+    )
+    evaluation_prompts: int = Field(
+        50, ge=1, description="Held-out prompts on which the policies are compared."
+    )
+    evaluation_rows: int = Field(
+        512, ge=1, description="At most so many pairs of a split are evaluated on."
+    )
     seconds: float | None = Field(
         None, gt=0, description="Upper bound of each training run, in seconds."
     )
@@ -126,6 +135,7 @@ def read_settings(raw: Any) -> RoundSettings:
         recipe: Recipe = getattr(settings, field)
         _check_recipe(field, kind, recipe.preset, recipe.params)
     _check_recipe("sampling", "generate", "", settings.sampling)
+    _check_recipe("evaluation", "evaluate", "", settings.evaluation)
     return settings
 
 

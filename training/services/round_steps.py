@@ -30,7 +30,6 @@ Step = Callable[[Round, RoundSettings], None]
 FREEZE = "workers.freeze_snapshot"
 # Held-out prompts are for evaluation: what is sampled here may be trained on.
 TRAINING_SPLITS = ("train",)
-EVALUATION_PROMPTS = 50
 BEHIND = -1  # the priority of runs that the round does not wait for
 
 
@@ -185,16 +184,17 @@ def _evaluate(found: Round, settings: RoundSettings) -> None:
     if not counts.get("test") and not counts.get("validation"):
         return
     common = {"kind": "evaluate", "snapshot": found.snapshot, "priority": BEHIND}
+    limits = {"max_rows": settings.evaluation_rows}
     _launch(
         found,
         name="evaluation of the reward model",
         model=found.reward_model,
-        params={"role": "reward"},
+        params={**settings.evaluation, "role": "reward"},
         **common,
     )
     prompts = choose_prompts(
         project=found.project,
-        limit=EVALUATION_PROMPTS,
+        limit=settings.evaluation_prompts,
         splits=("test", "validation"),
         seed=settings.seed,
     )
@@ -203,7 +203,8 @@ def _evaluate(found: Round, settings: RoundSettings) -> None:
         name="evaluation of the policy",
         model=found.policy_out,
         reference=found.policy_in,
-        params={"role": "policy"},
+        params={**settings.evaluation, "role": "policy"},
+        limits=limits,
         inputs={"prompt_ids": prompts, "reward_model": str(found.reward_model.pk)},
         **common,
     )

@@ -50,7 +50,7 @@ class Login:
 
 
 def set_up_demo() -> tuple[Project, TrainingRun, list[Login]]:
-    """Make the demo project, its people and its sampling run, where they are missing."""
+    """Make the demo project, its people and its sampling run, if they are missing."""
     logins = _people()
     project = Project.objects.filter(slug=SLUG).first()
     if project is None:

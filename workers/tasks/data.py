@@ -1,6 +1,7 @@
 """Files in and out of the record: uploads to read, snapshots to freeze."""
 
 import logging
+from uuid import UUID
 
 from annotation.errors import HoneError
 from annotation.services.importing.queued import run_kept
@@ -30,6 +31,6 @@ def freeze_snapshot(snapshot_id: str) -> None:
     except HoneError as error:
         # The row keeps it for people; here it is for the log.
         log.warning("Snapshot %s was not frozen: %s", snapshot_id, error)
-    waiting = Round.objects.filter(snapshot=snapshot_id)
+    waiting = Round.objects.filter(snapshot_id=UUID(snapshot_id))
     for round_id in waiting.values_list("pk", flat=True):
         enqueue(ADVANCE, round_id)
