@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +29,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 from config.privileges import server_identity
 from config.servers import Plan, Postgres, Server, StartFailure, Valkey
+from config.staging import reachable_programs
 
 LINGER_SECONDS = 2.0  # bridges two commands in a row without a restart
 POLL_SECONDS = 0.2
@@ -64,7 +66,10 @@ class Keeper:
         self.settings_path = plan.var / "services.json"
         self.state_path = plan.run / "state.json"
         self.settings = self._load_settings()
-        identity = server_identity([plan.postgres_bin, plan.var])
+        identity = server_identity([plan.valkey_server, plan.var])
+        self.staging = contextlib.ExitStack()
+        programs = reachable_programs(plan.postgres_bin.resolve(), identity)
+        plan = replace(plan, postgres_bin=self.staging.enter_context(programs))
         self.postgres = Postgres(plan, identity, self.settings)
         self.valkey = Valkey(plan, identity, self.settings)
         self.servers: tuple[Server, ...] = (self.valkey, self.postgres)
@@ -81,17 +86,24 @@ class Keeper:
     def start(self) -> None:
         password_is_new = self.settings.pop("password_is_new", False)
         had_data = self.plan.pg_data.exists()
-        write_private(self.settings_path, self.settings)
-        if password_is_new and had_data:
-            self.postgres.prepare()
-            self.postgres.reset_password()
         try:
+            write_private(self.settings_path, self.settings)
+            if password_is_new and had_data:
+                self.postgres.prepare()
+                self.postgres.reset_password()
             for server in self.servers:
                 server.start()
         except BaseException:
             self.stop()
             raise
         self.publish()
+
+    def ask_to_stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopping = True
+
+    def ask_to_hurry(self, number: int, frame: FrameType | None) -> None:
+        """Stop without lingering, once nobody uses the servers."""
+        self.hurry = True
 
     def publish(self) -> None:
         write_private(self.settings_path, self.settings)
@@ -165,6 +177,7 @@ class Keeper:
         self.state_path.unlink(missing_ok=True)
         for server in reversed(self.servers):
             server.stop()
+        self.staging.close()
         say("stopped")
 
 
@@ -186,18 +199,11 @@ def main(argument: str) -> int:
     )
     alive = open(plan.run / "keeper.lock", "a")  # noqa: SIM115 - held until exit
     fcntl.flock(alive, fcntl.LOCK_EX)
-    keeper = Keeper(plan)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        keeper.stopping = True
-
-    def stop_if_unused(number: int, frame: FrameType | None) -> None:
-        keeper.hurry = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGUSR1, stop_if_unused)
     try:
+        keeper = Keeper(plan)
+        signal.signal(signal.SIGTERM, keeper.ask_to_stop)
+        signal.signal(signal.SIGINT, keeper.ask_to_stop)
+        signal.signal(signal.SIGUSR1, keeper.ask_to_hurry)
         keeper.start()
     except StartFailure as failure:
         print(json.dumps({"error": failure.report}), flush=True)

@@ -118,7 +118,8 @@ def _keep_search() -> None:
             return
 
 
-def _reachable(path: Path, uid: int) -> bool:
+def reachable(path: Path, uid: int) -> bool:
+    """Say whether user `uid` may walk to `path`, by the permission bits alone."""
     for folder in (path, *path.parents):
         status = folder.stat()
         needed = stat.S_IXUSR if status.st_uid == uid else stat.S_IXOTH
@@ -132,5 +133,5 @@ def server_identity(paths: Iterable[Path]) -> Identity:
     if os.geteuid() != 0:
         return Identity(None, None)
     nobody = pwd.getpwnam("nobody")
-    reachable = all(_reachable(path.resolve(), nobody.pw_uid) for path in paths)
-    return Identity(nobody.pw_uid, nobody.pw_gid, keeps_search=not reachable)
+    is_open = all(reachable(path.resolve(), nobody.pw_uid) for path in paths)
+    return Identity(nobody.pw_uid, nobody.pw_gid, keeps_search=not is_open)

@@ -252,7 +252,7 @@ def _start(var: Path) -> dict[str, Any]:
     error = report.get("error") or {
         "message": "The keeper of the embedded servers did not report.",
         "expected": f"a report within {START_SECONDS:.0f} s",
-        "found": f"see {var / 'log' / 'services.log'}",
+        "found": f"the end of its log: {_log_end(var / 'log' / 'services.log')}",
         "fix": "run `python -m config.services stop`, then try again",
     }
     raise ServiceError(
@@ -261,6 +261,14 @@ def _start(var: Path) -> dict[str, Any]:
         found=error["found"],
         fix=error["fix"],
     )
+
+
+def _log_end(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except OSError as error:
+        return str(error)
+    return f"{path}\n" + "\n".join(lines[-5:])
 
 
 def default_var() -> Path:

@@ -8,8 +8,6 @@ import os
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from signal import SIGQUIT
@@ -19,12 +17,13 @@ from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
+from config import run
+from config.health import web_problem
 from config.processes import Child, Tree
 from config.services import ServiceError, stop_services
 
 WEB_CRASHES_ALLOWED = 3  # before it has answered once
 WEB_SLOW_SECONDS = 60.0
-CELERY = (sys.executable, "-m", "celery", "--quiet", "--app", "config.celery")
 
 
 def up(*, host: str, port: int, demo: bool) -> int:
@@ -100,41 +99,12 @@ def migrate() -> None:
 def children(host: str, port: int) -> list[Child]:
     """Return web, a worker for each queue, and beat."""
     address = {"HONE_HOST": host, "HONE_PORT": str(port)}
-    return [
-        Child("web", web_command(), environment=address),
-        worker("default", processes=2),
-        worker("judge", processes=1),
-        worker("gpu", processes=1),
-        Child("beat", beat_command(), hurry=SIGQUIT),
-    ]
-
-
-def web_command() -> list[str]:
-    return [
-        *(sys.executable, "-m", "gunicorn"),
-        *("--config", "config/web.py", "config.wsgi:application"),
-    ]
-
-
-def worker(queue: str, *, processes: int) -> Child:
     # SIGTERM lets a task end, SIGQUIT does not: what is cut off is claimed again.
-    return Child(queue, worker_command(queue, processes=processes), hurry=SIGQUIT)
-
-
-def worker_command(queue: str, *, processes: int) -> list[str]:
+    workers = [Child(q, run.worker_command(q), hurry=SIGQUIT) for q in run.QUEUES]
     return [
-        *(*CELERY, "worker"),
-        *("--queues", queue, "--hostname", f"{queue}@%h"),
-        *("--concurrency", str(processes), "--loglevel", "INFO"),
-        *("--without-mingle", "--without-gossip"),
-    ]
-
-
-def beat_command() -> list[str]:
-    schedule = settings.VAR / "run" / "beat-schedule"
-    return [
-        *(*CELERY, "beat"),
-        *("--loglevel", "WARNING", "--schedule", str(schedule), "--pidfile", ""),
+        Child("web", run.web_command(), environment=address),
+        *workers,
+        Child("beat", run.beat_command(settings.VAR), hurry=SIGQUIT),
     ]
 
 
@@ -155,7 +125,7 @@ def announce(host: str, port: int, demo: bool, began: float) -> Callable[[Tree],
         if tree.starts("web") > WEB_CRASHES_ALLOWED:
             tree.say("The web process does not start; its last words are above.")
             return False
-        if not is_healthy(url):
+        if web_problem(url) is not None:
             if now - began > WEB_SLOW_SECONDS and not has_complained:
                 has_complained = True
                 tree.say(f"still waiting for {url}/api/v1/health")
@@ -174,11 +144,3 @@ def announce(host: str, port: int, demo: bool, began: float) -> Callable[[Tree],
         return True
 
     return poll
-
-
-def is_healthy(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/api/v1/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

