@@ -15,7 +15,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class AccountPage(UserAdmin, ModelAdmin):
+class AccountPage(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     """Roles are given in projects, so Django's groups and permissions are left out."""
 
     form = UserChangeForm
@@ -34,7 +34,7 @@ class AccountPage(UserAdmin, ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         found: QuerySet[User] = super().get_queryset(request)
-        return found if request.user.is_superuser else found.none()  # type: ignore[union-attr]
+        return found if request.user.is_superuser else found.none()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """People are deactivated: what they answered stays theirs."""

@@ -112,7 +112,7 @@ class FeedbackPage(ReadOnly):
             ],
             superseded_by=Feedback.objects.filter(supersedes=feedback).first(),
             snapshots=(
-                feedback.snapshots.select_related("snapshot")[:50]  # type: ignore[attr-defined]
+                feedback.snapshots.select_related("snapshot")[:50]
                 if may(request, "observe", feedback.project)
                 else ()
             ),

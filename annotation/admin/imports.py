@@ -20,8 +20,8 @@ from annotation.admin.show import address, badge
 from annotation.errors import HoneError
 from annotation.models import Import, Project
 from annotation.services.importing import ImportOptions
-from annotation.services.importing.queued import receive
 from annotation.services.importing.options import Layout
+from annotation.services.importing.queued import receive
 
 LAYOUTS = {
     "auto": "tell each row's layout by its fields",
@@ -126,7 +126,7 @@ class ImportPage(Scoped):
 
     def _take(self, request: HttpRequest, given: dict[str, Any]) -> HttpResponse:
         """Import an upload and go to the page that says what became of it."""
-        upload = cast(UploadedFile, given["file"])
+        upload = cast("UploadedFile[Any]", given["file"])
         options = ImportOptions(
             layout=given["layout"], strict=given["strict"], closed=given["closed"]
         )

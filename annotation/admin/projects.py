@@ -5,7 +5,6 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import User
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -90,7 +89,7 @@ class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
                     "There is no account of that name. Whoever runs this Hone can "
                     "make one: manage.py person, or People, Accounts."
                 )
-            self.instance.user = cast(User, found)
+            self.instance.user = found
         return username
 
 
@@ -221,7 +220,7 @@ class ProjectPage(Scoped):
         made = create_project(
             slug=obj.slug,
             preset=form.cleaned_data["preset"],
-            members={cast(User, request.user): Membership.Role.OWNER},
+            members={cast(Any, request.user): Membership.Role.OWNER},
             **{name: form.cleaned_data[name] for name in SETTINGS},
         )
         obj.__dict__.update(made.__dict__)
@@ -280,7 +279,7 @@ class ProjectPage(Scoped):
 
         if object_id is None or not object_id.isdigit():
             return None
-        return Task.objects.filter(project=object_id).aggregate(
+        return Task.objects.filter(project=int(object_id)).aggregate(
             tasks=Count("pk"),
             answered=Count("pk", filter=Q(counted__gt=0)),
         )

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
-from django.contrib.auth.models import User
 from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -32,7 +31,7 @@ def projects(request: HttpRequest, capability: Capability) -> dict[int, Project]
     if known is None:
         known = []
         if request.user.is_active:
-            mine = with_role(cast(User, request.user)).filter(my_role__isnull=False)
+            mine = with_role(request.user).filter(Q(("my_role__isnull", False)))
             known = list(mine.order_by("name"))
         request.__dict__["_scope"] = known
     return {
@@ -176,7 +175,7 @@ class Scoped(ModelAdmin):
         self, request: HttpRequest, template: str, *, title: str, **context: Any
     ) -> TemplateResponse:
         """Return a page of our own in the panel's frame."""
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(
             request,
             template,

@@ -9,6 +9,7 @@ from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from annotation.admin.feedback import summary
 from annotation.admin.scope import ProjectFilter, ReadOnly, may, projects
 from annotation.admin.show import badge, shorten
 from annotation.models import Task
@@ -95,7 +96,7 @@ class TaskPage(ReadOnly):
             slots=task.slots.select_related("completion").order_by("position"),
             assignments=task.assignments.select_related("actor").order_by("id")[:100],
             answers=[
-                answer
+                (answer, summary(answer.judgments))
                 for assignment in task.assignments.prefetch_related(
                     "feedback", "feedback__actor"
                 ).order_by("id")[:100]

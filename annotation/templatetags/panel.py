@@ -46,6 +46,16 @@ def figure(value: Any) -> str:
 
 
 @register.filter
+def setting(value: Any) -> str:
+    """Write a setting as one would type it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value is None else str(value)
+
+
+@register.filter
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.0f}%"
 

@@ -33,13 +33,23 @@ LORA = ("lora_r", "lora_alpha", "lora_dropout")
 LIMITS = ("max_rows", "minutes", "max_steps")
 
 
+class SnapshotChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Snapshots with their size, and their project where there are several."""
+
+    several_projects = False
+
+    def label_from_instance(self, obj: Any) -> str:
+        project = f"{obj.project.name}: " if self.several_projects else ""
+        return f"{project}{obj.name} ({obj.rows:,} rows)"
+
+
 class LaunchForm(forms.Form):
     """What to train on, from which model, with which settings.
 
     The registry and the launching service judge it; their words land on the fields.
     """
 
-    snapshot = forms.ModelChoiceField(
+    snapshot = SnapshotChoice(
         queryset=Snapshot.objects.none(),
         label="Snapshot",
         empty_label=None,
@@ -128,15 +138,9 @@ class LaunchForm(forms.Form):
         self.run: TrainingRun | None = None
         mine = list(projects(request, "train"))
         ready = Snapshot.objects.filter(project__in=mine, state=Snapshot.State.READY)
-        snapshots = cast("forms.ModelChoiceField[Snapshot]", self.fields["snapshot"])
+        snapshots = cast(SnapshotChoice, self.fields["snapshot"])
         snapshots.queryset = ready.select_related("project")
-        several = len(mine) > 1
-        snapshots.label_from_instance = lambda snapshot: (
-            (  # type: ignore[method-assign]
-                f"{snapshot.project.name}: " if several else ""
-            )
-            + f"{snapshot.name} ({snapshot.rows:,} rows)"
-        )
+        snapshots.several_projects = len(mine) > 1
         models = ModelVersion.objects.filter(project__in=mine) | (
             ModelVersion.objects.filter(project=None)
         )

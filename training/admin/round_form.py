@@ -36,7 +36,7 @@ FIRST = (
 
 def kind_of(info: FieldInfo) -> type | None:
     """Return the plain type of a setting, or None for recipes and filters."""
-    kinds = [kind for kind in (get_args(info.annotation) or (info.annotation,))]
+    kinds = get_args(info.annotation) or (info.annotation,)
     plain = [kind for kind in kinds if kind in SIMPLE]
     return cast(type, plain[0]) if plain else None
 

@@ -104,7 +104,9 @@ class RoundPage(Scoped):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.steer))
         return [
-            path("<int:object_id>/steer/<slug:verb>/", view, name="training_round_steer"),
+            path(
+                "<int:object_id>/steer/<slug:verb>/", view, name="training_round_steer"
+            ),
             *super().get_urls(),
         ]
 

@@ -18,6 +18,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from annotation.admin.feedback import summary
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
 from annotation.admin.show import address, badge
 from annotation.errors import HoneError
@@ -195,7 +196,8 @@ class SnapshotPage(Scoped):
             waits=waits,
             counts=[
                 (split, count, (manifest.get("ties") or {}).get(split, 0))
-                for split, count in (manifest.get("counts") or {}).items()
+                for split in ("train", "validation", "test")
+                if (count := (manifest.get("counts") or {}).get(split)) is not None
             ],
             dropped=[
                 (DROPPED.get(why, why.replace("_", " ")), count)
@@ -205,8 +207,11 @@ class SnapshotPage(Scoped):
             ],
             runs=snapshot.runs.order_by("-created_at")[:50],
             rounds=snapshot.rounds.all(),
-            members=snapshot.members.select_related("feedback__actor").order_by("id")[
-                :20
+            members=[
+                (member.feedback, summary(member.feedback.judgments))
+                for member in snapshot.members.select_related(
+                    "feedback__actor"
+                ).order_by("id")[:10]
             ],
             members_count=manifest.get("feedback"),
             may_train=may(request, "train", snapshot.project),

@@ -44,7 +44,8 @@
   // A tick's value with as many digits as tell it from its neighbours.
   function tick(value, step) {
     const size = Math.abs(value);
-    if (value !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(1);
+    if (value === 0) return "0";
+    if (size < 1e-3 || size >= 1e6) return value.toExponential(1);
     const digits = Math.max(0, Math.min(4, Math.ceil(-Math.log10(step) - 1e-9)));
     return value.toLocaleString("en", {
       minimumFractionDigits: digits,
@@ -202,7 +203,7 @@
     root.append(
       svg(
         "text",
-        { x: width - margin.right + 8, y: height - 8 },
+        { x: width - margin.right + 14, y: height - 8 },
         chart.xLabel || "step",
       ),
     );
