@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
     from annotation.models import Project
     from tests.annotation.queue.person import Person
 
@@ -22,6 +24,14 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_totals", {})
     monkeypatch.setattr(progress, "_thanked", {})
     monkeypatch.setattr(leasing, "_expired_at", float("-inf"))
+
+
+@pytest.fixture(autouse=True)
+def no_static_files(settings: SettingsWrapper) -> None:
+    """Spare every test client the search for the workspace's files."""
+    settings.MIDDLEWARE = [
+        name for name in settings.MIDDLEWARE if not name.startswith("whitenoise")
+    ]
 
 
 @pytest.fixture
