@@ -157,6 +157,12 @@ class LaunchForm(forms.Form):
                 del self.fields[name]
         if preset.task not in ("dpo", "evaluate"):
             del self.fields["reference"]
+        elif preset.task == "evaluate":
+            against = cast(
+                "forms.ModelChoiceField[ModelVersion]", self.fields["reference"]
+            )
+            against.empty_label = "the model it was trained from"
+            against.help_text = "What a policy is compared with."
         for param in preset.params:
             if param in [*shown(preset)[0], *shown(preset)[1]]:
                 self.fields[f"param_{param.name}"] = field_for(param)
@@ -273,7 +279,7 @@ class LaunchForm(forms.Form):
                 preset=self.preset.name,
                 snapshot=data["snapshot"],
                 model=model,
-                reference=data.get("reference"),
+                reference=self._reference(model),
                 params=self.values,
                 lora=self._lora(),
                 limits=self._limits(),
@@ -293,6 +299,16 @@ class LaunchForm(forms.Form):
             if not placed:
                 self.add_error(None, str(error))
             return None
+
+    def _reference(self, model: ModelVersion) -> ModelVersion | None:
+        """Return what the policy is measured against: its parent, where none is named.
+
+        Training needs no name: the engine takes the model as it was at the start.
+        """
+        chosen = cast(ModelVersion | None, self.cleaned_data.get("reference"))
+        if chosen is None and self.preset.task == "evaluate" and model.role == "policy":
+            return model.parent or model
+        return chosen
 
     def _lora(self) -> dict[str, Any] | None:
         data = self.cleaned_data

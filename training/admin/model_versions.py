@@ -3,10 +3,11 @@
 from typing import Any, cast
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from annotation.admin.scope import ProjectFilter, ReadOnly, may
+from annotation.admin.scope import ProjectFilter, ReadOnly, may, projects
 from annotation.admin.show import badge, link, list_address
 from annotation.models import Completion, Task
 from training.admin.reports import read_report
@@ -50,12 +51,20 @@ class ModelPage(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         model = cast(ModelVersion, self.object_or_404(request, object_id))
-        wrote = Completion.objects.filter(model_version=model.pk)
-        asked = Task.objects.filter(completions__model_version=model.pk).distinct()
-        rounds = Round.objects.filter(policy_in=model) | Round.objects.filter(
-            policy_out=model
+        # A base model is everybody's; what others made of it is not.
+        mine = list(projects(request, self.sees))
+        wrote = Completion.objects.filter(
+            model_version=model.pk, prompt__project__in=mine
         )
-        evaluations = model.evaluations.select_related("snapshot", "run")
+        asked = Task.objects.filter(
+            completions__model_version=model.pk, project__in=mine
+        ).distinct()
+        rounds = Round.objects.filter(
+            Q(policy_in=model) | Q(policy_out=model), project__in=mine
+        )
+        evaluations = model.evaluations.filter(run__project__in=mine).select_related(
+            "snapshot", "run"
+        )
         return self.page(
             request,
             "training/model.html",
@@ -63,9 +72,9 @@ class ModelPage(ReadOnly):
             original=model,
             model=model,
             snapshot=model.run.snapshot if model.run else None,
-            children=model.children.all()[:50],
-            used_by=model.used_by.order_by("-created_at")[:50],
-            rounds=rounds.distinct(),
+            children=model.children.filter(project__in=mine)[:50],
+            used_by=model.used_by.filter(project__in=mine).order_by("-created_at")[:50],
+            rounds=rounds,
             completions_count=wrote.count(),
             completions_url=list_address(Completion, q=model.name),
             tasks=asked.order_by("-id")[:20],

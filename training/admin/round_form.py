@@ -1,6 +1,7 @@
 """The form that starts a round, built from the round's own settings."""
 
-from typing import Any, cast, get_args
+from types import UnionType
+from typing import Any, Union, cast, get_args, get_origin
 
 from django import forms
 from django.http import HttpRequest
@@ -36,7 +37,8 @@ FIRST = (
 
 def kind_of(info: FieldInfo) -> type | None:
     """Return the plain type of a setting, or None for recipes and filters."""
-    kinds = get_args(info.annotation) or (info.annotation,)
+    is_union = get_origin(info.annotation) in (Union, UnionType)
+    kinds = get_args(info.annotation) if is_union else (info.annotation,)
     plain = [kind for kind in kinds if kind in SIMPLE]
     return cast(type, plain[0]) if plain else None
 
