@@ -132,7 +132,9 @@ export class Desk {
         if (receipt && entry.project === this.#parts.project.slug) {
           this.state.set({ progress: receipt.progress });
         }
-        if (this.state.get().offline) void this.refill();
+        // With the last answer stored, the server may know that all is done.
+        const { offline, queue } = this.state.get();
+        if (offline || queue.length === 0) void this.refill();
       }),
     );
     void this.#remember(this.#leases.start());

@@ -33,6 +33,7 @@ export class Leases {
   #parts: LeasesParts;
   #abort = new AbortController();
   #refilling = false;
+  #again = false;
   #upkeep: ReturnType<typeof setInterval> | undefined;
   #lastSeen = Date.now();
 
@@ -42,7 +43,7 @@ export class Leases {
 
   start(): AbortSignal {
     this.#abort = new AbortController();
-    this.#refilling = false;
+    this.#refilling = this.#again = false;
     this.#upkeep = setInterval(() => void this.upkeep(), UPKEEP_EVERY_MS);
     void this.refill();
     return this.#abort.signal;
@@ -59,11 +60,16 @@ export class Leases {
   }
 
   topUp(): void {
-    if (this.#parts.queue().length < TOP_UP_BELOW) void this.refill();
+    const few = this.#parts.queue().length < TOP_UP_BELOW;
+    if (few && !this.#refilling) void this.refill();
   }
 
   async refill(): Promise<void> {
-    if (this.#refilling) return;
+    if (this.#refilling) {
+      // What made somebody ask may be newer than the request on its way.
+      this.#again = true;
+      return;
+    }
     this.#refilling = true;
     const { signal } = this.#abort;
     const { api, project, holder, unsent, took, unreachable, failed } = this.#parts;
@@ -78,6 +84,10 @@ export class Leases {
       else failed(error);
     } finally {
       this.#refilling = false;
+      if (this.#again && !signal.aborted) {
+        this.#again = false;
+        void this.refill();
+      }
     }
   }
 

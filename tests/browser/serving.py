@@ -54,6 +54,10 @@ class WebServer:
                 return
         raise TimeoutError(f"no web server at {self.url} in {STARTED_WITHIN_SECONDS} s")
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def kill(self) -> None:
         """End it as a power cut does: all at once, with nothing said."""
         if self._process is None:

@@ -172,8 +172,14 @@ def test_nothing_moves_when_the_next_task_comes(make_world: MakeWorld) -> None:
         assert places() == before
 
 
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+}
+
+
 def serious(page: Page) -> list[str]:
-    found = Axe().run(page)
+    found = Axe().run(page, options=AXE)
     return [
         f"{each['id']}: {each['help']} {[node['html'][:120] for node in each['nodes']]}"
         for each in found.response["violations"]
@@ -204,15 +210,21 @@ def test_axe_finds_nothing_serious(
     expect(front(page)).to_be_visible()
     page.keyboard.press("2")
     assert serious(page) == []
-    states = [("d", "d"), ("g", "g"), ("s", "Escape"), ("f", "Escape"), ("?", "Escape")]
-    for opens, closes in states:
-        page.keyboard.press(opens)
-        assert serious(page) == [], f"after {opens}"
-        page.keyboard.press(closes)
+    # Two at once where they do not cover one another.
+    page.keyboard.press("d")
+    page.keyboard.press("g")
+    page.keyboard.press("f")
+    page.keyboard.press("1")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    assert serious(page) == []
+    page.keyboard.press("Escape")
     page.locator(".me").click()
     assert serious(page) == []
     page.keyboard.press("Escape")
-    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("heading", name="All done. Thank you.")).to_be_visible()
     assert serious(page) == []
 

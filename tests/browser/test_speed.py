@@ -47,5 +47,5 @@ def test_the_next_task_is_painted_within_a_tenth_of_a_second(
         page.wait_for_timeout(250)
     paints = sorted(page.evaluate("window.paints"))
     saved(page)
-    print(f"submit to painted: median {median(paints):.0f} ms, most {paints[-1]:.0f} ms")
+    print(f"\nsubmit to painted: median {median(paints):.0f} ms, most {paints[-1]:.0f} ms")
     assert median(paints) <= LIMIT_MS, paints
