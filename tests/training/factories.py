@@ -16,7 +16,7 @@ from training.models import ModelVersion, Snapshot
 from training.services import artifacts
 from training.services.promoting import base_model
 
-WORDS = "pear plum fig oak ash elm red blue green one two three".split()
+WORDS = ("pear", "plum", "fig", "oak", "ash", "elm", "red", "blue", "one", "two")
 
 
 def make_project(slug: str = "pears", **settings: Any) -> Project:

@@ -18,6 +18,7 @@ from pytest_django.fixtures import Settings
 from config.services import ServiceUrls
 
 ROOT = Path(__file__).resolve().parents[2]
+CELERY = (sys.executable, "-m", "celery", "--quiet", "--app")
 FAST = {
     "HONE_RUN_HEARTBEAT_SECONDS": "1",
     "HONE_RUN_SILENT_SECONDS": "4",
@@ -54,10 +55,11 @@ class Worker:
 
     def __init__(self, arguments: list[str], environment: dict[str, str], log: Path):
         self.log = log
+        fake = "FAKE_ENGINE" in environment
+        app = "tests.workers.fake_app" if fake else "config.celery"
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "--quiet", "--app", "config.celery"]
-                + arguments,
+                [*CELERY, app, *arguments],
                 cwd=ROOT,
                 env=environment,
                 stdout=out,
@@ -86,7 +88,10 @@ StartWorker = Callable[..., Worker]
 def start_worker(
     hone_environment: dict[str, str], hone_var: Path, broker: redis.Redis
 ) -> Iterator[StartWorker]:
-    """Start workers of a queue (or "beat"); what is left of them ends with the test."""
+    """Start workers of a queue (or "beat"); what is left of them ends with the test.
+
+    With FAKE_ENGINE="mode", they start the stand-in for the engine.
+    """
     started: list[Worker] = []
 
     def start(queue: str = "gpu", *, pool: str = "prefork", **extra: str) -> Worker:

@@ -273,7 +273,9 @@ def _snapshot(project: Project, pk: UUID | None) -> Snapshot | None:
     if pk is None:
         return None
     found = Snapshot.objects.filter(project=project, pk=pk).first()
-    return found or _no_such("snapshot", project, pk)
+    if found is None:
+        raise _unknown("snapshot", project, pk)
+    return found
 
 
 def _model(project: Project, pk: UUID | None, field: str) -> ModelVersion | None:
@@ -281,12 +283,12 @@ def _model(project: Project, pk: UUID | None, field: str) -> ModelVersion | None
         return None
     found = ModelVersion.objects.filter(pk=pk).first()
     if found is None or found.project_id not in (None, project.pk):
-        return _no_such(field, project, pk)
+        raise _unknown(field, project, pk)
     return found
 
 
-def _no_such(field: str, project: Project, pk: UUID) -> Any:
-    raise InvalidInput(
+def _unknown(field: str, project: Project, pk: UUID) -> InvalidInput:
+    return InvalidInput(
         f"The run's {field} cannot be found.",
         expected=f"a {field} of {project.slug}",
         found=str(pk),

@@ -132,7 +132,7 @@ def launch(
             launcher=launcher,
             priority=priority,
             state=TrainingRun.State.QUEUED,
-            created_by=created_by,
+            created_by=created_by,  # type: ignore[misc]
         )
         runs.wake(run)
     return run

@@ -26,6 +26,7 @@ from training.models import RunEvent, TrainingRun
 
 EXECUTE, ADVANCE = "workers.execute_run", "workers.advance_round"
 State = TrainingRun.State
+EndState = Literal["succeeded", "failed", "cancelled", "preempted"]
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def record_events(run: TrainingRun, events: Sequence[EngineEvent]) -> None:
 
 def end(
     run: TrainingRun,
-    state: Literal["succeeded", "failed", "cancelled", "preempted"],
+    state: EndState,
     *,
     error: Mapping[str, Any] | None = None,
     **facts: Any,
@@ -173,7 +174,7 @@ def end(
     Rounds that wait for the run are woken after commit.
     """
     changes: dict[str, Any] = {"state": state, "error": error, **facts}
-    if state == State.PREEMPTED:
+    if state == "preempted":
         # The worker was told to stop: this attempt is nobody's failure.
         changes |= {"retried_from": F("retried_from") + 1}
     else:
@@ -181,7 +182,7 @@ def end(
     with transaction.atomic():
         if not _mine(run).update(heartbeat_at=Now(), **changes):
             return False
-        if state == State.PREEMPTED:
+        if state == "preempted":
             wake(run)
         else:
             _tell_rounds(run.pk)
