@@ -185,4 +185,10 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env_str("HONE_LOG_LEVEL", "INFO")},
+    # A line for every message received and every task ended would drown the rest:
+    # beat alone sends two every ten seconds.
+    "loggers": {
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }
