@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
@@ -170,6 +172,17 @@ def install(api: NinjaAPI) -> None:
         response = api.create_response(request, payload, status=503)
         response["Retry-After"] = "2"
         return response
+
+    @api.exception_handler(RequestDataTooBig)
+    def too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+        payload = body(
+            "too_large",
+            "The request is too large.",
+            expected=f"at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes",
+            found=f"{request.META.get('CONTENT_LENGTH') or 'more'} bytes",
+            fix="Send less; files of rows go to the imports.",
+        )
+        return api.create_response(request, payload, status=413)
 
     @api.exception_handler(DataError)
     def unstorable(request: HttpRequest, error: DataError) -> HttpResponse:

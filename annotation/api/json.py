@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from ninja.parser import Parser
 
@@ -19,24 +17,11 @@ class Unreadable(HoneError):
     code, status = "unreadable", 400
 
 
-class TooLarge(HoneError):
-    code, status = "too_large", 413
-
-
 class StrictParser(Parser):
     """Read a body as JSON in UTF-8, and say where it is not."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        try:
-            body = request.body
-        except RequestDataTooBig as error:
-            limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-            raise TooLarge(
-                "The request is too large.",
-                expected=f"a body of at most {limit:,} bytes",
-                found=f"{request.META.get('CONTENT_LENGTH', 'more')} bytes",
-                fix="Send less; files of rows go to the imports.",
-            ) from error
+        body = request.body
         try:
             value = json.loads(body)
         except UnicodeDecodeError as error:
