@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -144,18 +143,17 @@ def launch(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
         **options,
     )
 
 
-def stop_at(process: subprocess.Popen[str], event: str, number: signal.Signals) -> None:
-    """Send a signal as soon as the process has told of an event."""
+def wait_for(process: subprocess.Popen[str], event: str) -> None:
+    """Read a run's events until one of them comes."""
     assert process.stdout is not None
     for line in process.stdout:
         if json.loads(line)["event"] == event:
-            process.send_signal(number)
             return
     raise AssertionError(f"the run ended without a {event} event")

@@ -54,9 +54,8 @@ def test_even_votes_are_a_tie() -> None:
 
 
 def test_other_prompts_are_not_pooled() -> None:
-    other = Pair(
-        "r", say("user", "other"), vote("x", "y").chosen, vote("x", "y").chosen
-    )
+    same = vote("x", "y")
+    other = Pair("r", say("user", "other"), same.chosen, same.rejected)
     assert len(pool_pairs([vote("x", "y"), other])) == 2
 
 
@@ -93,7 +92,7 @@ def test_completion_follows_the_prompt_exactly() -> None:
     prompt, (one, other) = tokenize(
         tokenizer, say("user", "hello"), [say("assistant", "x"), say("assistant", "yz")]
     )
-    assert tokenizer.decode(prompt).endswith("<|im_start|>assistant\n")
+    assert str(tokenizer.decode(prompt)).endswith("<|im_start|>assistant\n")
     assert tokenizer.decode(one) == "x<|im_end|>\n"
     assert tokenizer.decode(other) == "yz<|im_end|>\n"
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.engine.support import Finished, Workspace, pair_row, write_rows
-from training.engine import cli, errors, events
+from training.engine import checkpoints, cli, events
 from training.engine.cli import main
 from training.engine.errors import FixableError
 from training.engine.spec import load_spec, parse_spec
@@ -159,7 +159,8 @@ def test_disk_too_small_is_told_before_training(
 ) -> None:
     usage = shutil.disk_usage(workspace.path)
     monkeypatch.setattr(
-        errors.shutil, "disk_usage", lambda path: usage._replace(free=200_000)
+        "training.engine.errors.shutil.disk_usage",
+        lambda path: usage._replace(free=200_000),
     )
     run = workspace.run(workspace.spec("reward"), "run")
     error = failed(run)
@@ -179,7 +180,7 @@ def test_disk_that_fills_up_keeps_the_checkpoints_it_has(
             raise OSError(errno.ENOSPC, "No space left on device")
         seal(path, step)
 
-    seal = cli.importlib.import_module("training.engine.checkpoints").seal
+    seal = checkpoints.seal
     monkeypatch.setattr("training.engine.checkpoints.seal", full)
     params = {"batch_size": 8, "checkpoint_steps": 2}
     spec = workspace.spec("reward", params=params)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.engine.support import Finished, Workspace, launch, stop_at
+from tests.engine.support import Finished, Workspace, launch, wait_for
 from training.engine import checkpoints
 from training.engine.control import PARENT_DIED, Control
 from training.engine.errors import Interrupted
@@ -40,34 +42,47 @@ def after(run: Finished, step: int) -> dict[int, float]:
     return {s: loss for s, loss in run.losses().items() if s > step}
 
 
-@pytest.mark.parametrize(
-    ("number", "task"), [(signal.SIGTERM, "dpo"), (signal.SIGKILL, "reward")]
-)
-def test_stopped_run_resumes_on_the_same_curve(
-    workspace: Workspace, number: signal.Signals, task: str
+def test_run_whose_supervisor_died_resumes_on_the_same_curve(
+    workspace: Workspace, whole: Finished
 ) -> None:
-    # Long enough that the signal meets it at work, whatever the machine does.
-    spec = workspace.spec(task, params=PARAMS | {"epochs": 8})
-    whole = workspace.run(spec, "whole")
-    process = launch("run", spec, "--out", workspace.path / "first")
-    stop_at(process, "checkpoint", number)
-    output, errors = process.communicate(timeout=60)
-    first = Finished(workspace.path / "first", process.returncode)
-    if number == signal.SIGTERM:
-        assert first.code == 0, errors
-        assert first.status["state"] == "preempted"
-        stopped = first.status["step"]
-        assert stopped < max(whole.losses())
-        assert (first.out / "checkpoints" / f"checkpoint-{stopped}").is_dir()
-    else:
-        assert first.code == -signal.SIGKILL
-        assert not (first.out / "status.json").exists()
-    second = workspace.run(spec, "second", resume_from=(first.out,))
+    spec = workspace.spec("reward", params=PARAMS)
+    out = workspace.path / "first"
+    process = launch("run", spec, "--out", out, "--parent-pipe", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    # The kernel closes the pipe of a supervisor that dies, as this does.
+    wait_for(process, "checkpoint")
+    process.stdin.close()
+    assert process.wait(timeout=60) == PARENT_DIED
+    assert not (out / "status.json").exists()
+    spec = workspace.spec("reward", params=PARAMS)
+    second = workspace.run(spec, "second", resume_from=(out,))
     assert second.status["state"] == "succeeded"
     began = second.events[0]["resumed_from"]["step"]
     assert began >= 3
     assert after(second, began) == pytest.approx(after(whole, began), abs=1e-6)
     assert sorted(second.losses()) == sorted(after(whole, began))
+
+
+def test_terminated_run_saves_and_resumes_on_the_same_curve(
+    workspace: Workspace,
+) -> None:
+    spec = workspace.spec("dpo", params=PARAMS)
+    whole = workspace.run(spec, "whole")
+    thread = at_event(
+        workspace.path / "first",
+        "metrics",
+        lambda: os.kill(os.getpid(), signal.SIGTERM),
+    )
+    first = workspace.run(spec, "first")
+    thread.join()
+    assert first.code == 0
+    assert first.status["state"] == "preempted"
+    stopped = first.status["step"]
+    assert 0 < stopped < STEPS
+    assert (first.out / "checkpoints" / f"checkpoint-{stopped}").is_dir()
+    second = workspace.run(spec, "second", resume_from=(first.out,))
+    assert second.events[0]["resumed_from"]["step"] == stopped
+    assert after(second, stopped) == pytest.approx(after(whole, stopped), abs=1e-6)
 
 
 def test_second_epoch_resumes_on_the_same_curve_too(
@@ -154,19 +169,25 @@ def test_resumed_run_keeps_the_recorded_subset(workspace: Workspace) -> None:
     assert again.events[0]["rows"]["trained_on"] == 12
 
 
-def order(out: Path, action: str, *, when: str) -> threading.Thread:
-    """Write ``control.json`` once the run has told of an event."""
+def at_event(out: Path, event: str, act: Callable[[], object]) -> threading.Thread:
+    """Act as soon as a run has told of an event, from beside it."""
 
     def wait() -> None:
-        for _ in range(600):
-            if any(event["event"] == when for event in read_events(out)):
+        for _ in range(6000):
+            if any(found["event"] == event for found in read_events(out)):
                 break
-            time.sleep(0.01)
-        (out / "control.json").write_text(json.dumps({"action": action}))
+            time.sleep(0.005)
+        act()
 
     thread = threading.Thread(target=wait)
     thread.start()
     return thread
+
+
+def order(out: Path, action: str, *, when: str) -> threading.Thread:
+    """Write ``control.json`` once the run has told of an event."""
+    text = json.dumps({"action": action})
+    return at_event(out, when, lambda: (out / "control.json").write_text(text))
 
 
 @pytest.mark.parametrize(
@@ -200,21 +221,6 @@ def test_sampling_obeys_its_supervisor_between_batches(workspace: Workspace) -> 
     assert run.status["state"] == "preempted"
     assert 0 < len(lines) == run.status["step"] < 320
     assert not (run.out / "completions.parquet").exists()
-
-
-def test_run_ends_when_its_supervisor_dies(workspace: Workspace) -> None:
-    spec = workspace.spec("reward", params=PARAMS | {"epochs": 1000})
-    process = launch(
-        "run", spec, "--out", workspace.path / "run", "--parent-pipe", stdin=-1
-    )
-    assert process.stdin is not None and process.stdout is not None
-    for line in process.stdout:
-        if json.loads(line)["event"] == "metrics":
-            process.stdin.close()
-            break
-    assert process.wait(timeout=10) == PARENT_DIED
-    process.stdout.close()
-    assert not (workspace.path / "run" / "status.json").exists()
 
 
 def test_half_written_order_is_read_again_later(tmp_path: Path) -> None:

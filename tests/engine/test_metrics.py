@@ -128,8 +128,7 @@ def test_bootstrap_refuses_rows_without_groups() -> None:
 
 def test_standard_error_by_hand() -> None:
     # Sample variance of 1, 2, 3, 4 is 5/3; divided by 4 rows, the root is 0.6455.
-    assert mean_and_error([1.0, 2.0, 3.0, 4.0]) == (
-        2.5,
-        pytest.approx(0.6454972),
-    )
+    mean, error = mean_and_error([1.0, 2.0, 3.0, 4.0])
+    assert mean == 2.5
+    assert error == pytest.approx(0.6454972)
     assert mean_and_error([2.0]) == (2.0, None)

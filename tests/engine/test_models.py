@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from tests.engine.support import say
+from training.engine.data import render
 from training.engine.errors import FixableError
 from training.engine.models import Loaded, load_policy, load_reward, save_model
 from training.engine.scorers import completion_logprobs, reward_scores
@@ -32,8 +33,8 @@ def test_saved_policy_reloads_as_a_transformers_directory(tmp_path: Path) -> Non
     again = AutoModelForCausalLM.from_pretrained(tmp_path / "m")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "m")
     chat = say("user", "hello there")
-    ids = tokenizer.apply_chat_template(chat, return_dict=True)["input_ids"]
-    assert ids == loaded.tokenizer.apply_chat_template(chat)["input_ids"]
+    ids = render(tokenizer, chat)
+    assert ids == render(loaded.tokenizer, chat)
     assert torch.equal(logits(again, ids), logits(loaded.model, ids))
 
 
