@@ -189,3 +189,15 @@ def test_our_licence_is_apache_2() -> None:
     text = (ROOT / "LICENSE").read_text()
     assert "Apache License\n                           Version 2.0" in text
     assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_every_setting_is_documented() -> None:
+    documented = (ROOT / "docs" / "operations.md").read_text()
+    inner = {"HONE_URL"}  # set by `up` for the processes it starts
+    read = {
+        name
+        for room in ("config", "annotation", "training", "workers")
+        for path in (ROOT / room).rglob("*.py")
+        for name in re.findall(r"\"(HONE_[A-Z_]+)\"", path.read_text())
+    }
+    assert {name for name in read - inner if f"`{name}`" not in documented} == set()
