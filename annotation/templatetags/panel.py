@@ -16,7 +16,8 @@ class _Show:
     while unfold's admin is still being imported."""
 
     def __getattr__(self, name: str) -> Any:
-        from annotation.admin import show
+        from annotation.admin.show import address as address_of
+from annotation.admin.show import badge, duration, link, number
 
         return getattr(show, name)
 
@@ -26,23 +27,23 @@ show = _Show()
 
 @register.simple_tag
 def state_badge(value: str, label: str = "") -> SafeString:
-    return show.badge(value, label or None)
+    return badge(value, label or None)
 
 
 @register.simple_tag
 def object_link(item: Model | None, text: str = "") -> SafeString | str:
-    return show.link(item, text or None)
+    return link(item, text or None)
 
 
 @register.filter
 def address(item: Model) -> str:
-    return show.address(item)
+    return address_of(item)
 
 
 @register.filter
 def figure(value: Any) -> str:
     """Write a number as people do."""
-    return show.number(value)
+    return number(value)
 
 
 @register.filter
@@ -62,7 +63,7 @@ def percent(value: float | None) -> str:
 
 @register.filter
 def seconds(value: float | None) -> str:
-    return show.duration(value)
+    return duration(value)
 
 
 @register.filter
@@ -70,7 +71,7 @@ def ago(moment: datetime | None) -> str:
     if moment is None:
         return "never"
     passed = (now() - moment).total_seconds()
-    return "just now" if passed < 10 else f"{show.duration(passed)} ago"
+    return "just now" if passed < 10 else f"{duration(passed)} ago"
 
 
 @register.filter

@@ -133,16 +133,27 @@ def test_another_projects_training_is_not_there() -> None:
     run.refresh_from_db()
     assert run.state == "queued"
     compare = reverse("admin:training_trainingrun_compare")
-    text = client.get(compare, {"run": [str(run.pk)] * 2}).content.decode()
-    assert run.name not in text
+    compared = client.get(compare, {"run": [str(run.pk)]}).context
+    assert (compared["runs"], compared["missing"]) == ([], 1)
 
 
-def test_a_model_of_no_project_is_everybodys_to_see() -> None:
+def test_a_model_of_no_project_is_everybodys_to_see_but_not_its_uses() -> None:
     _, client = world()
-    model = ModelVersion.objects.create(
-        name="base", role="policy", source="tiny:causal"
+    model = ModelVersion.objects.create(name="base", role="policy", source="tiny:x")
+    foreign = make_project()
+    make_run(foreign, name="their secret run", model=model)
+    ModelVersion.objects.create(
+        project=foreign,
+        name="their secret model",
+        role="policy",
+        source="x",
+        parent=model,
     )
-    assert client.get(page_of(model)).status_code == 200
+    Round.objects.create(project=foreign, number=9, policy_in=model)
+    answered = client.get(page_of(model))
+    assert answered.status_code == 200
+    text = answered.content.decode()
+    assert "their secret" not in text and f"round 9 of {foreign.slug}" not in text
 
 
 def test_a_failed_run_says_what_to_do() -> None:

@@ -23,7 +23,7 @@ from training.admin.curves import charts_as_json
 from training.admin.launch_form import LaunchForm
 from training.admin.live import percent, picture
 from training.engine.registry import Preset, PresetError, get, trainable
-from training.models import ModelVersion, Snapshot, TrainingRun
+from training.models import ModelVersion, Round, Snapshot, TrainingRun
 from training.services import runs
 
 
@@ -183,7 +183,7 @@ class RunPage(Scoped):
             charts=charts_as_json(),
             created_models=made,
             evaluations=run.evaluations.select_related("model"),
-            rounds=run.rounds.all(),
+            rounds=Round.objects.filter(runs=run),
             may_train=may(request, "train", run.project),
             may_cancel=run.state in ("draft", *TrainingRun.OPEN_STATES)
             and not run.cancel_requested,

@@ -1,5 +1,19 @@
-// On every page of the panel: says in red when work waits and no worker answers.
+// On every page of the panel: says in red when work waits and no worker answers, and
+// looks again by itself where a page says that something is under way.
 "use strict";
+
+document.addEventListener("DOMContentLoaded", () => {
+  const waiting = document.querySelector("[data-look-again]");
+  if (!waiting) return;
+  const open = () => [...document.querySelectorAll("details[open]")].length;
+  (function look() {
+    setTimeout(() => {
+      // Nobody's place is taken away while they read or type.
+      if (document.hidden || open() || document.querySelector(":focus-visible")) look();
+      else location.reload();
+    }, 1000 * Number(waiting.dataset.lookAgain));
+  })();
+});
 
 document.addEventListener("DOMContentLoaded", () => {
   const banner = document.getElementById("hn-queues");
