@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
 from annotation.admin.scope import ProjectFilter, ReadOnly, may
-from annotation.admin.show import badge, duration, link
 from annotation.models import Completion, Feedback
+from annotation.show import badge, duration, link
 
 
 def summary(judgments: list[dict[str, Any]]) -> str:

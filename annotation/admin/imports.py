@@ -16,12 +16,12 @@ from unfold.widgets import (
 )
 
 from annotation.admin.scope import ProjectFilter, Scoped, projects
-from annotation.admin.show import address, badge
 from annotation.errors import HoneError
 from annotation.models import Import, Project
 from annotation.services.importing import ImportOptions
 from annotation.services.importing.options import Layout
 from annotation.services.importing.queued import receive
+from annotation.show import address, badge
 
 LAYOUTS = {
     "auto": "tell each row's layout by its fields",

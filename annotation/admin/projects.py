@@ -14,11 +14,11 @@ from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from annotation.admin.scope import Scoped, may
-from annotation.admin.show import address, badge, list_address
 from annotation.errors import HoneError
 from annotation.models import Membership, Project, ProtocolVersion
 from annotation.protocols.presets import PRESETS
 from annotation.services.projects import create_project
+from annotation.show import address, badge, list_address
 
 SETTINGS = (
     "name",

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from annotation.admin.scope import ProjectFilter, ReadOnly, may
-from annotation.admin.show import link, shorten
 from annotation.models import Completion, Prompt
+from annotation.show import link, shorten
 
 
 class OfPromptFilter(ProjectFilter):

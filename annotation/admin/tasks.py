@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 
 from annotation.admin.feedback import summary
 from annotation.admin.scope import ProjectFilter, ReadOnly, may, projects
-from annotation.admin.show import badge, shorten
 from annotation.models import Task
+from annotation.show import badge, shorten
 
 
 class RoundFilter(SimpleListFilter):

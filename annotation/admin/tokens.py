@@ -20,10 +20,10 @@ from unfold.widgets import (
 )
 
 from annotation.admin.scope import ENTERS, ReadOnly, projects
-from annotation.admin.show import badge
 from annotation.errors import HoneError
 from annotation.models import ApiToken, Project
 from annotation.services.tokens import make_token
+from annotation.show import badge
 
 SCOPES = {
     "read": "read: projects, answers, snapshots, runs, exports",

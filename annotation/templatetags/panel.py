@@ -8,21 +8,10 @@ from django.db.models import Model
 from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
+from annotation.show import address as address_of
+from annotation.show import badge, duration, link, number
+
 register = template.Library()
-
-
-class _Show:
-    """annotation.admin.show, imported when first used: Django collects template tags
-    while unfold's admin is still being imported."""
-
-    def __getattr__(self, name: str) -> Any:
-        from annotation.admin.show import address as address_of
-from annotation.admin.show import badge, duration, link, number
-
-        return getattr(show, name)
-
-
-show = _Show()
 
 
 @register.simple_tag

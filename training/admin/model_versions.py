@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from annotation.admin.scope import ProjectFilter, ReadOnly, may, projects
-from annotation.admin.show import badge, link, list_address
 from annotation.models import Completion, Task
+from annotation.show import badge, link, list_address
 from training.admin.reports import read_report
 from training.admin.runs import headline
 from training.models import Evaluation, ModelVersion, Round

@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
-from annotation.admin.show import address, badge
 from annotation.errors import HoneError
 from annotation.models import Task
+from annotation.show import address, badge
 from training.admin.round_form import SETTINGS, RoundForm
 from training.models import Round
 from training.services import rounds

@@ -16,8 +16,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
-from annotation.admin.show import address, badge, duration
 from annotation.errors import HoneError
+from annotation.show import address, badge, duration
 from training.admin import compare
 from training.admin.curves import charts_as_json
 from training.admin.launch_form import LaunchForm

@@ -20,9 +20,9 @@ from unfold.widgets import (
 
 from annotation.admin.feedback import summary
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
-from annotation.admin.show import address, badge
 from annotation.errors import HoneError
 from annotation.models import Actor, Project
+from annotation.show import address, badge
 from config.dispatch import enqueue
 from training.api.snapshots import FILES, FREEZE
 from training.models import Snapshot

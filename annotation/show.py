@@ -1,4 +1,8 @@
-"""How the panel words and dresses values; everything it prints is escaped."""
+"""How the panel words and dresses values; everything it prints is escaped.
+
+Apart from the pages, because Django collects template tags while the theme's admin is
+still being imported, and the tags lean on this.
+"""
 
 from collections.abc import Iterable
 from datetime import timedelta
