@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from annotation.errors import InvalidInput, NotFound
-from annotation.models import Assignment, Completion, Feedback, Project, TaskCompletion
+from annotation.models import Completion, Feedback, Project, TaskCompletion
 from annotation.projections import trl
 from annotation.projections.parquet import ParquetRows, pair_schema
 from annotation.projections.query import PairsQuery
@@ -137,7 +137,6 @@ FEEDBACK_FIELDS = (
     "order",
     "origin",
     "counted",
-    "ended_at",
     "task",
     "actor_id",
     "actor__user_id",
@@ -162,7 +161,6 @@ def stream_feedback(project: Project) -> Iterator[dict[str, Any]]:
             order=F("assignment__order"),
             origin=F("assignment__origin"),
             counted=F("assignment__counted"),
-            ended_at=F("assignment__ended_at"),
             task=F("assignment__task_id"),
         )
         .order_by("task", "created_at", "id")
@@ -197,8 +195,6 @@ def _feedback_row(
     task = slots[0].task
     prompt = task.prompt
     completions = [slot.completion for slot in slots]
-    imported = row.origin == Assignment.Origin.IMPORT
-    at = row.ended_at if imported and row.ended_at else row.created_at
     return {
         "id": str(row.id),
         "client_id": str(row.client_id),
@@ -209,7 +205,7 @@ def _feedback_row(
         "presentation": row.presentation,
         "presented": [str(completions[place].pk) for place in row.order],
         "active_ms": row.active_ms,
-        "at": at.isoformat(),
+        "at": row.created_at.isoformat(),
         "protocol": row.asked_by,
         "actor": {
             "kind": row.actor__kind,

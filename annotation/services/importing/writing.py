@@ -35,6 +35,7 @@ from annotation.models import (
     Task,
     TaskCompletion,
 )
+from annotation.services.importing.copying import copy_rows, reserve_ids
 from annotation.services.importing.options import ImportOptions
 from annotation.services.importing.records import (
     ActorKey,
@@ -344,13 +345,13 @@ class Writer:
         ledger = Ledger(self.project, {task for _, _, task, _ in asked})
         ledger.learn_exported(answer.feedback_id for _, answer, _, _ in asked)
         now = timezone.now()
-        assignments: list[Assignment] = []
-        feedback: list[Feedback] = []
+        free = iter(reserve_ids(Assignment, len(asked)))
+        assignments: list[dict[str, Any]] = []
+        feedback: list[dict[str, Any]] = []
         for item, answer, task, mine in asked:
             actor = self._actors[answer.actor]
-            judgments = _with_ids(
-                answer.judgments, {str(k): str(v) for k, v in mine.items()}
-            )
+            names = {str(ref): str(pk) for ref, pk in mine.items()}
+            judgments = _with_ids(answer.judgments, names)
             address = content_hash(judgments)
             try:
                 if set(positions[task]) != set(mine.values()):
@@ -365,52 +366,59 @@ class Writer:
             if known:
                 done.counts.known_answers += 1
                 continue
-            assignment = ledger.corrected(actor, answer)
+            assignment, corrects = ledger.corrected(actor, answer)
             if assignment is None:
+                assignment = next(free)
                 shown = [mine[ref] for ref in answer.presented]
-                assignment = self._assignment(answer, task, actor, now)
-                assignment.order = [positions[task].index(pk) for pk in shown]
-                assignment.presentation = ledger.place(task, actor, answer)
-                assignments.append(assignment)
+                assignments.append(
+                    {
+                        **self._assignment(answer, now),
+                        "id": assignment,
+                        "task_id": task,
+                        "actor_id": actor,
+                        "presentation": ledger.place(task, actor, answer),
+                        "order": [positions[task].index(pk) for pk in shown],
+                    }
+                )
             if not judgments:
                 done.counts.abstained += 1
                 continue
-            row = Feedback(
-                client_id=answer.client_id,
-                assignment=assignment,
-                project=self.project,
-                actor_id=actor,
-                judgments=judgments,
-                active_ms=answer.active_ms,
-                protocol=self.protocol,
-                content_hash=address,
-                late=answer.late,
-                supersedes_id=ledger.superseded(actor, answer),
+            pk = uuid.uuid4()
+            feedback.append(
+                {
+                    "id": pk,
+                    "client_id": answer.client_id,
+                    "assignment_id": assignment,
+                    "project_id": self.project.pk,
+                    "actor_id": actor,
+                    "judgments": judgments,
+                    "active_ms": answer.active_ms,
+                    "protocol_id": self.protocol.pk,
+                    "content_hash": address,
+                    "late": answer.late,
+                    "supersedes_id": corrects,
+                    "created_at": answer.at or now,
+                }
             )
-            ledger.remember(actor, answer, assignment, row, task)
-            feedback.append(row)
-        Assignment.objects.bulk_create(assignments)
-        Feedback.objects.bulk_create(feedback)
+            ledger.remember(task, actor, answer, (assignment, pk), address)
+        copy_rows(Assignment, assignments)
+        copy_rows(Feedback, feedback)
         done.counts.answers += len(feedback)
 
-    def _assignment(
-        self, answer: Answer, task: int, actor: int, now: datetime
-    ) -> Assignment:
+    def _assignment(self, answer: Answer, now: datetime) -> dict[str, Any]:
         state = Assignment.State
         at = answer.at or now
-        return Assignment(
-            task_id=task,
-            project=self.project,
-            actor_id=actor,
-            origin=Assignment.Origin.IMPORT,
-            state=state.ANSWERED if answer.judgments else state.ABSTAINED,
-            counted=False,
-            holder=holder(answer),
-            leased_at=at,
-            expires_at=at,
-            ended_at=at,
-            raw_text=answer.raw_text,
-        )
+        return {
+            "project_id": self.project.pk,
+            "origin": Assignment.Origin.IMPORT.value,
+            "state": (state.ANSWERED if answer.judgments else state.ABSTAINED).value,
+            "counted": False,
+            "holder": holder(answer),
+            "leased_at": at,
+            "expires_at": at,
+            "ended_at": at,
+            "raw_text": answer.raw_text,
+        }
 
 
 def holder(answer: Answer) -> str:
@@ -426,7 +434,7 @@ class Ledger:
         self.used: dict[tuple[int, int], set[int]] = defaultdict(set)
         self.held: dict[tuple[int, int, str], str | None] = {}
         self.exported: set[UUID] = set()
-        self.first: dict[tuple[int, UUID], tuple[Assignment, UUID]] = {}
+        self.first: dict[tuple[int, UUID], tuple[int, UUID]] = {}
         rows = Assignment.objects.filter(task_id__in=tasks).values_list(
             "task_id",
             "actor_id",
@@ -477,38 +485,22 @@ class Ledger:
         return place
 
     def remember(
-        self,
-        actor: int,
-        answer: Answer,
-        assignment: Assignment,
-        row: Feedback,
-        task: int,
+        self, task: int, actor: int, answer: Answer, ids: tuple[int, UUID], address: str
     ) -> None:
-        self.held[task, actor, holder(answer)] = row.content_hash
-        self.first[actor, answer.client_id] = (assignment, row.pk)
+        self.held[task, actor, holder(answer)] = address
+        self.first[actor, answer.client_id] = ids
 
-    def corrected(self, actor: int, answer: Answer) -> Assignment | None:
-        """Return the assignment of the answer that this one corrects."""
-        found = self._before(actor, answer)
-        return found[0] if found else None
-
-    def superseded(self, actor: int, answer: Answer) -> UUID | None:
-        found = self._before(actor, answer)
-        return found[1] if found else None
-
-    def _before(self, actor: int, answer: Answer) -> tuple[Assignment, UUID] | None:
+    def corrected(self, actor: int, answer: Answer) -> tuple[int | None, UUID | None]:
+        """Return the assignment and the feedback that an answer corrects, if any."""
         if answer.supersedes is None:
-            return None
+            return None, None
         key = (actor, answer.supersedes)
         if key not in self.first:
-            row = (
-                Feedback.objects.filter(actor_id=actor, client_id=answer.supersedes)
-                .select_related("assignment")
-                .first()
-            )
+            rows = Feedback.objects.filter(actor_id=actor, client_id=answer.supersedes)
+            row = rows.values_list("assignment_id", "pk").first()
             if row is None:
-                return None
-            self.first[key] = (row.assignment, row.pk)
+                return None, None
+            self.first[key] = row
         return self.first[key]
 
 

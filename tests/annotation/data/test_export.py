@@ -279,8 +279,6 @@ def _told(rows: list[dict[str, Any]]) -> list[Any]:
         told = json.loads(known)
         for name in ("id", "origin", "counted", "protocol"):
             del told[name]
-        if told["supersedes"]:
-            del told["at"]  # the correction takes the moment of its assignment
         found.append(told)
     return sorted(found, key=lambda item: json.dumps(item, sort_keys=True))
 
