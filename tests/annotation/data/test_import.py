@@ -380,3 +380,32 @@ def test_real_responses_become_comparisons(project: Project, data_dir: Path) -> 
     row = run(project, data_dir / "selfinstruct_responses/responses.jsonl.gz")
     assert (row.counts["rows"], row.counts["bad_rows"]) == (195, 0)
     assert row.counts["tasks"] > 195
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_of_one_file_at_once_add_it_once(tmp_path: Path) -> None:
+    import threading
+
+    from django.db import connection
+
+    project = create_project(slug="twice")
+    rows = [pair(number, split=None) for number in range(900)]
+    path = jsonl(tmp_path / "x.jsonl", rows)
+    done: list[Import] = []
+
+    def read() -> None:
+        try:
+            done.append(run(Project.objects.get(pk=project.pk), path))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=read) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert [row.state for row in done] == [Import.State.DONE] * 2
+    assert all(row.counts["bad_rows"] == 0 for row in done)
+    assert Feedback.objects.count() == 2700
+    assert Task.objects.count() == Prompt.objects.count() == 900
+    assert sum(row.counts["answers"] for row in done) == 2700
