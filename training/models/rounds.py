@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from annotation.models import Project
+from training.models.runs import TrainingRun
 
 
 class Round(models.Model):
@@ -62,7 +63,7 @@ class Round(models.Model):
     policy_run = models.ForeignKey(
         "TrainingRun", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    runs = models.ManyToManyField("TrainingRun", blank=True, related_name="rounds")
+    runs = models.ManyToManyField(TrainingRun, blank=True, related_name="rounds")
     counts = models.JSONField(default=dict, blank=True)
     error = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

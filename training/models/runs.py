@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, TextChoices
 
 from annotation.models import Project
 
@@ -12,7 +12,7 @@ from annotation.models import Project
 class TrainingRun(models.Model):
     """One piece of work for the engine: train, generate, score or evaluate."""
 
-    class State(models.TextChoices):
+    class State(TextChoices):
         DRAFT = "draft", "draft"
         QUEUED = "queued", "queued"
         RUNNING = "running", "running"
@@ -21,7 +21,7 @@ class TrainingRun(models.Model):
         FAILED = "failed", "failed"
         CANCELLED = "cancelled", "cancelled"
 
-    class Kind(models.TextChoices):
+    class Kind(TextChoices):
         REWARD = "reward", "reward model"
         DPO = "dpo", "DPO policy"
         GENERATE = "generate", "generation"

@@ -1,0 +1,115 @@
+"""Which pairs are chosen, and who answers them: the pure rules."""
+
+from __future__ import annotations
+
+from uuid import UUID, uuid5
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.services.selection import Candidate, candidates, choose, route
+
+SPACE = UUID(int=7)
+
+
+def name(text: str) -> UUID:
+    return uuid5(SPACE, text)
+
+
+def pool_of(gaps: list[float], *, prompts: int = 1000) -> list[Candidate]:
+    return [
+        Candidate(place % prompts, name(f"a{place}"), name(f"b{place}"), gap, 0.0)
+        for place, gap in enumerate(gaps)
+    ]
+
+
+def test_even_scores_are_even_odds() -> None:
+    assert pool_of([0.0])[0].probability == 0.5
+    assert pool_of([1000.0])[0].probability == 1.0
+    assert pool_of([-1000.0])[0].probability == 0.0
+
+
+@given(st.floats(-50, 50))
+def test_the_two_sides_add_up_to_one(gap: float) -> None:
+    one = Candidate(1, name("a"), name("b"), gap, 0.0)
+    other = Candidate(1, name("b"), name("a"), 0.0, gap)
+    assert one.probability + other.probability == pytest.approx(1)
+    assert one.confidence == pytest.approx(other.confidence)
+
+
+def test_pairs_are_old_against_new_and_worth_asking() -> None:
+    old = {1: [name("x"), name("y")], 2: [name("z")]}
+    new = {1: [name("y"), name("w")], 3: [name("v")]}
+    texts = {name("x"): "a  b", name("y"): "c", name("w"): "a b"}
+    scores = dict.fromkeys(texts, 0.0)
+    found = candidates(old, new, scores, texts)
+    pairs = {frozenset((each.first, each.second)) for each in found}
+    # y meets itself never; x and w differ in white space alone.
+    assert pairs == {
+        frozenset((name("x"), name("y"))),
+        frozenset((name("y"), name("w"))),
+    }
+    asked = {frozenset((name("x"), name("y")))}
+    left = candidates(old, new, scores, texts, asked=asked)
+    assert [frozenset((each.first, each.second)) for each in left] == [
+        frozenset((name("y"), name("w")))
+    ]
+
+
+def test_the_least_certain_come_first_and_chance_has_its_share() -> None:
+    pool = pool_of([step / 10 for step in range(1, 101)])
+    chosen = choose(pool, pairs=20, random_share=0.25, seed=3)
+    assert len({each.candidate.first for each in chosen}) == 20
+    unsure = [each.candidate for each in chosen if each.why == "uncertain"]
+    assert unsure == pool[:15]
+    assert sum(each.why == "random" for each in chosen) == 5
+
+
+def test_a_share_above_zero_draws_at_least_one() -> None:
+    chosen = choose(pool_of([1.0, 2.0, 3.0]), pairs=2, random_share=0.01, seed=0)
+    assert [each.why for each in chosen] == ["uncertain", "random"]
+
+
+def test_no_prompt_is_asked_twice_before_all_were_once() -> None:
+    # The first prompt has the ten least certain pairs of all.
+    first = [Candidate(1, name(f"a{n}"), name(f"b{n}"), n / 99, 0) for n in range(10)]
+    rest = [Candidate(2 + n, name(f"c{n}"), name(f"d{n}"), 5, 0) for n in range(5)]
+    chosen = choose([*first, *rest], pairs=6, random_share=0, seed=1)
+    assert {each.candidate.prompt for each in chosen} == {1, 2, 3, 4, 5, 6}
+
+
+@given(st.integers(0, 2**31 - 1))
+def test_the_seed_decides(seed: int) -> None:
+    pool = pool_of([0.0] * 30, prompts=10)
+
+    def run() -> object:
+        chosen = choose(pool, pairs=12, random_share=0.3, seed=seed)
+        return route(
+            chosen, human_share=None, ai_confidence=0.5, audit_share=0.5, seed=seed
+        )
+
+    assert run() == run()
+
+
+def test_people_get_what_the_model_is_unsure_about() -> None:
+    chosen = choose(pool_of([0, 1, 2, 3, 4, 5]), pairs=6, random_share=0.5, seed=0)
+    routed = route(chosen, human_share=None, ai_confidence=0.9, audit_share=0.0, seed=0)
+    by_route = {
+        kind: sorted(
+            each.candidate.first_score for each in routed if each.route == kind
+        )
+        for kind in ("human", "ai")
+    }
+    assert by_route == {"human": [0, 1, 2], "ai": [3, 4, 5]}
+    shared = route(chosen, human_share=0.5, ai_confidence=1, audit_share=0, seed=0)
+    assert [each.route for each in shared] == ["human"] * 3 + ["ai"] * 3
+
+
+def test_an_audit_sends_sure_pairs_to_people_and_says_so() -> None:
+    chosen = choose(pool_of([9.0] * 200), pairs=200, random_share=0, seed=0)
+    routed = route(chosen, human_share=0, ai_confidence=0.5, audit_share=0.2, seed=0)
+    audited = [each for each in routed if each.audit]
+    assert 20 <= len(audited) <= 60
+    assert {each.route for each in audited} == {"human"}
+    assert "audited by a person" in audited[0].reason
