@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from tests.browser.serving import WebServer
 
 HERE = Path(__file__).parent
+IDLE_WITHIN_SECONDS = 10
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -69,13 +71,15 @@ def server(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    var = tmp_path_factory.mktemp("web")
+    (var / "static").mkdir()
     web = WebServer(
         port=port,
         environment={
             **os.environ,
             "DATABASE_URL": test_database_url,
             "REDIS_URL": services.redis_url,
-            "HONE_VAR": str(tmp_path_factory.mktemp("web")),
+            "HONE_VAR": str(var),
             "HONE_WEB_WORKERS": "2",
             "HONE_SIGN_IN_ATTEMPTS": "1000",
         },
@@ -145,6 +149,25 @@ def open_context(
     yield open_one
     for context in contexts:
         context.close()
+    wait_until_idle()
+
+
+def wait_until_idle() -> None:
+    """Let the server end what closed pages had asked for, before tables are emptied."""
+    from django.db import connection
+
+    busy = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+            AND (state <> 'idle' OR state_change > now() - interval '0.1 s')
+    """
+    deadline = time.monotonic() + IDLE_WITHIN_SECONDS
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(busy)
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.05)
 
 
 @pytest.fixture

@@ -183,7 +183,8 @@ def test_a_skip_reaches_the_server_with_its_reason(world: World) -> None:
     page.get_by_label("Another reason").fill("It is about my neighbour")
     page.keyboard.press("Enter")
     # Undo can take it back for ten seconds; then it goes.
-    expect(page.locator(".sync")).to_have_text("Saved", timeout=15_000)
+    expect(page.get_by_text("Skipped. Undo brings it back")).to_be_visible()
+    saved(page)
     skipped = Assignment.objects.get(state=Assignment.State.SKIPPED)
     assert skipped.skip_reason == "It is about my neighbour"
     assert stored() == []

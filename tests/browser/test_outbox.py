@@ -115,7 +115,8 @@ def test_two_tabs_send_what_waits_once(world: World) -> None:
     )
     second = context.new_page()
     second.goto("/app/")
-    first.reload()
+    for page in (first, second):
+        page.evaluate("dispatchEvent(new Event('online'))")
     saved(first)
     saved(second)
     assert len(posts) == len(set(posts)) == 3

@@ -108,8 +108,9 @@ def test_locked_scrolling_moves_both(make_world: MakeWorld) -> None:
     page.keyboard.press("l")
     page.keyboard.press("ArrowLeft")
     panes.first.evaluate("(pane) => { pane.scrollTop = 1000; }")
+    # A function, not an expression: the policy forbids pages to evaluate strings.
     page.wait_for_function(
-        "document.querySelectorAll('[data-front=true] .pane > .scroll')[1].scrollTop > 500"
+        "(pane) => pane.scrollTop > 500", arg=panes.last.element_handle()
     )
 
 
@@ -187,14 +188,20 @@ def serious(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("viewport", ["desk", "phone"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious(
-    make_world: MakeWorld, open_context: OpenContext, theme: str, viewport: str
+def test_axe_finds_nothing_serious_on_a_phone(
+    make_world: MakeWorld, theme: str
+) -> None:
+    page = make_world([RICH]).page(color_scheme=theme, viewport=PHONE)
+    page.get_by_role("radio", name="A is better", exact=True).click()
+    assert serious(page) == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_on_any_page(
+    make_world: MakeWorld, open_context: OpenContext, theme: str
 ) -> None:
     options: dict[str, Any] = {"color_scheme": theme, "reduced_motion": "reduce"}
-    if viewport == "phone":
-        options["viewport"] = PHONE
     page = open_context(**options).new_page()
     page.goto("/app/login")
     expect(page.get_by_label("Password")).to_be_visible()
