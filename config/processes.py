@@ -24,8 +24,8 @@ import psutil
 from config.privileges import adopt_orphans, die_with_parent
 
 POLL_SECONDS = 0.2
-GRACE_SECONDS = 4.0  # for work in hand
-KILL_SECONDS = 8.0  # after this nothing is asked any more
+GRACE_SECONDS = 3.5  # for work in hand
+KILL_SECONDS = 7.0  # after this nothing is asked any more
 BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 STEADY_SECONDS = 60.0  # up this long, a child's past crashes are forgotten
 PROGRESS_SECONDS = 2.0  # at most one redrawn progress line in this time

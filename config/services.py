@@ -136,7 +136,7 @@ def stop_services(var: Path, *, even_if_used: bool = True) -> bool:
         return _wait_for_end(run, 20)
     with contextlib.suppress(ProcessLookupError):
         os.kill(state["pid"], signal.SIGTERM if even_if_used else signal.SIGUSR1)
-    return _wait_for_end(run, 20 if even_if_used else 2, unless_used=not even_if_used)
+    return _wait_for_end(run, 20 if even_if_used else 1, unless_used=not even_if_used)
 
 
 def _wait_for_end(run: Path, seconds: float, *, unless_used: bool = False) -> bool:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from config.env import env_int, env_str
+from config.services import default_var
 
 _cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
 
@@ -24,3 +25,5 @@ worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None
 accesslog = env_str("HONE_ACCESS_LOG", "") or None  # "-" for standard output
 loglevel = "warning"
 control_socket_disable = True
+# Where collectstatic would put files; whitenoise warns when it is not there.
+(default_var() / "static").mkdir(parents=True, exist_ok=True)

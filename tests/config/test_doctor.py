@@ -96,7 +96,7 @@ def test_dead_servers_are_two_findings_and_exit_1(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 1, done.stderr
+    assert (done.returncode, bool(done.stdout)) == (1, True), done.stderr
     failed = {f["what"]: f for f in json.loads(done.stdout) if f["verdict"] != "ok"}
     for what, variable in (("PostgreSQL", "DATABASE_URL"), ("Valkey", "REDIS_URL")):
         assert failed[what]["verdict"] == "failure"
