@@ -31,6 +31,7 @@ def summary(judgments: list[dict[str, Any]]) -> str:
 
 @admin.register(Feedback)
 class FeedbackPage(ReadOnly):
+    show_full_result_count = False  # there may be a million
     list_display = (
         "said",
         "actor",

@@ -24,6 +24,7 @@ class OfPromptFilter(ProjectFilter):
 
 @admin.register(Prompt)
 class PromptPage(ReadOnly):
+    show_full_result_count = False  # there may be a million
     list_display = ("asked", "project", "split", "source", "created_at")
     list_filter = (ProjectFilter, "split")
     list_select_related = ("project",)
@@ -58,6 +59,7 @@ class PromptPage(ReadOnly):
 class CompletionPage(ReadOnly):
     """Says who wrote what, so it takes the right to observe."""
 
+    show_full_result_count = False
     sees = "observe"
     project_field = "prompt__project"
     list_display = ("text_shown", "generator", "prompt_link", "created_at")

@@ -96,7 +96,6 @@ class Scoped(ModelAdmin):
     shared: ClassVar[bool] = False
 
     list_per_page = 50
-    show_full_result_count = False
     list_filter_sheet = False
     # Nothing of the record is deleted in bulk.
     actions: Any = None

@@ -41,6 +41,7 @@ class RoundFilter(SimpleListFilter):
 
 @admin.register(Task)
 class TaskPage(ReadOnly):
+    show_full_result_count = False  # there may be a million
     list_display = (
         "prompt_shown",
         "project",

@@ -9,6 +9,7 @@ from ninja.utils import check_csrf
 
 from annotation.api import schemas
 from annotation.errors import NotAllowed
+from annotation.permissions import projects_for
 from annotation.services.people import display_name
 from annotation.services.signing_in import check_password
 
@@ -22,7 +23,11 @@ def _session(user: AbstractBaseUser | AnonymousUser) -> dict[str, object]:
         "user": {
             "username": user.get_username(),
             "name": display_name(user),
-            "is_staff": bool(getattr(user, "is_staff", False)),
+            # The researcher's panel opens to roles (annotation/admin/scope.py).
+            "is_staff": bool(
+                getattr(user, "is_superuser", False)
+                or projects_for(user, "see_answers").exists()
+            ),
         }
     }
 

@@ -185,7 +185,7 @@ def test_reviewers_are_not_told_reasons_or_models() -> None:
 
 @pytest.mark.parametrize(
     ("name", "queries"),
-    [("task", 8), ("feedback", 7), ("prompt", 7), ("completion", 7), ("project", 6)],
+    [("task", 8), ("feedback", 7), ("prompt", 7), ("completion", 7), ("project", 7)],
 )
 def test_lists_ask_the_same_however_long_they_are(
     name: str, queries: int, django_assert_max_num_queries: DjangoAssertNumQueries

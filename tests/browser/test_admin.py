@@ -187,6 +187,15 @@ def test_no_worker_shows_a_banner_on_every_page(world: World) -> None:
     expect(banner).to_contain_text("no worker answers")
 
 
+def test_the_menu_opens_by_keyboard_on_a_phone(world: World) -> None:
+    page = olgas(world, viewport=PHONE)
+    page.goto("/admin/")
+    runs = page.locator("#nav-sidebar").get_by_role("link", name="Runs")
+    expect(runs).to_be_hidden()
+    page.get_by_role("button", name="Menu").first.press("Enter")
+    expect(runs).to_be_visible()
+
+
 def test_text_of_models_never_runs(make_world: MakeWorld, watch: Watch) -> None:
     world = make_world([{"prompt": EVIL, "completions": [EVIL, EVIL + "!"]}])
     snapshot = make_snapshot(world, query={EVIL: EVIL})

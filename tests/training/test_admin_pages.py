@@ -359,7 +359,7 @@ def test_the_banner_says_that_no_worker_answers() -> None:
 
 @pytest.mark.parametrize(
     ("name", "queries"),
-    [("snapshot", 6), ("trainingrun", 6), ("modelversion", 6), ("round", 6)],
+    [("snapshot", 7), ("trainingrun", 7), ("modelversion", 7), ("round", 7)],
 )
 def test_lists_ask_the_same_however_long_they_are(
     name: str, queries: int, django_assert_max_num_queries: DjangoAssertNumQueries

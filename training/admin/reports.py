@@ -80,11 +80,17 @@ def read_report(report: Any) -> Report:
         ]
     samples = report.get("samples")
     if isinstance(samples, list):
-        found.samples = [row for row in samples if isinstance(row, dict)][:50]
+        found.samples = [in_order(row) for row in samples if isinstance(row, dict)][:50]
     own = [each for each in found.estimates if each.own]
     if own:
         found.headline = f"{own[0].label} {own[0].words}"
     return found
+
+
+def in_order(sample: dict[str, Any]) -> dict[str, Any]:
+    """Return a sample's columns as one reads them; the database keeps no order."""
+    first = ("prompt", "chosen", "rejected", "policy", "reference")
+    return {key: sample[key] for key in (*first, *sample) if key in sample}
 
 
 def _of_reward(report: dict[str, Any], found: Report) -> None:

@@ -53,7 +53,7 @@ SETTINGS = {
 def setting_field(name: str, info: FieldInfo, kind: type) -> forms.Field:
     """Return a box for a setting; the service judges what is typed."""
     common: dict[str, Any] = {
-        "label": name.replace("_", " ").capitalize(),
+        "label": name.replace("_", " ").capitalize().replace("Ai ", "AI "),
         "help_text": info.description or "",
         "required": False,
     }

@@ -3,6 +3,21 @@
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
+  // The theme opens its menu by spans that the mouse alone can press.
+  const toggles = '[x-on\\:click*="sidebarMobileOpen"], [x-on\\:click*="sidebarDesktopOpen"]';
+  for (const toggle of document.querySelectorAll(toggles)) {
+    toggle.setAttribute("role", "button");
+    toggle.setAttribute("aria-label", "Menu");
+    toggle.tabIndex = 0;
+    toggle.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      toggle.click();
+    });
+  }
+});
+
+document.addEventListener("DOMContentLoaded", () => {
   const waiting = document.querySelector("[data-look-again]");
   if (!waiting) return;
   const open = () => [...document.querySelectorAll("details[open]")].length;
