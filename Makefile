@@ -17,7 +17,7 @@ OFFLINE := DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://1
 STAGE := .ci/stage $(TIMES)
 
 .PHONY: help setup setup-dev demo up test loop bench lint types format unit browser \
-	test-install test-frontend test-lint test-unit test-browser test-loop test-smoke \
+	test-install test-frontend test-lint test-unit test-house test-rooms test-browser test-loop test-smoke \
 	frontend lock clean
 
 help: ## list the verbs
@@ -58,10 +58,20 @@ test-frontend: frontend/node_modules/.package-lock.json
 	@npm --prefix frontend run --silent test
 	@$(MAKE) frontend
 
-test-lint: lint types
+test-lint:
+	@$(MAKE) --jobs=2 --output-sync=target lint types
 
+# Two at once: the tests of the house wait for processes most of the time.
 test-unit:
-	@$(PYTEST) -m "not (browser or loop or smoke)"
+	@$(MAKE) --jobs=2 --output-sync=target test-house test-rooms
+
+HOUSE := tests/config tests/test_architecture.py
+
+test-house:
+	@$(PYTEST) $(HOUSE)
+
+test-rooms:
+	@$(PYTEST) -m "not (browser or loop or smoke)" $(HOUSE:%=--ignore=%)
 
 test-browser:
 	@$(PYTEST) -m browser
