@@ -1,5 +1,7 @@
 """Many answered comparisons, made inside PostgreSQL in seconds."""
 
+from typing import Any
+
 from django.db import connection
 from django.utils import timezone
 
@@ -66,7 +68,7 @@ def make_comparisons(slug: str, rows: int) -> Project:
     """Make a project with so many comparisons of 1.5 KB, each answered once."""
     project = create_project(slug=slug)
     actor = Actor.objects.create(kind="human", name="bench", project=project)
-    values = {
+    values: dict[str, Any] = {
         "project": project.pk,
         "protocol": project.protocol.pk,
         "actor": actor.pk,

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from annotation.errors import InvalidInput
 from annotation.models import Feedback, Project, Task
+from annotation.services.answers import stream_pairs
 from annotation.services.importing import import_file
 from annotation.services.projects import create_project
 from tests.annotation.data.files import jsonl, label, pair
@@ -199,7 +200,7 @@ def test_a_full_disk_leaves_no_half_directory(
     assert "Free some space" in str(caught.value)
     snapshot.refresh_from_db()
     assert snapshot.state == Snapshot.State.FAILED
-    assert snapshot.error["found"] == "a full disk"
+    assert snapshot.error and snapshot.error["found"] == "a full disk"
     assert list(artifacts.iterdir()) == []
     assert not SnapshotFeedback.objects.exists()
     assert freeze(snapshot.pk).state == Snapshot.State.READY
@@ -283,7 +284,7 @@ def test_answers_that_come_in_meanwhile_are_not_in_it(
 ) -> None:
     snapshot = create_snapshot(project=committed)
     more = jsonl(tmp_path / "more.jsonl", [pair(number) for number in range(60, 90)])
-    stream = freezing.stream_pairs
+    stream = stream_pairs
 
     def disturbed(*args: Any) -> Iterator[Any]:
         for number, row in enumerate(stream(*args)):

@@ -15,7 +15,8 @@ def copy_rows(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> N
     if not rows:
         return
     fields = model._meta.concrete_fields
-    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    names = [str(field.column) for field in fields]
+    columns = ", ".join(connection.ops.quote_name(name) for name in names)
     table = connection.ops.quote_name(model._meta.db_table)
     written = {field.attname: isinstance(field, models.JSONField) for field in fields}
     left_out = {

@@ -1,5 +1,6 @@
 """Random answers for property tests: any judgments a pair can come from."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -91,7 +92,7 @@ def answers(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[Answered]:
     return found.map(answered)
 
 
-def answered(judgments: list[Judgment], **fields: Any) -> Answered:
+def answered(judgments: Sequence[Judgment], **fields: Any) -> Answered:
     """One answer to a task of five completions."""
     values: dict[str, Any] = {
         "feedback": "f1",

@@ -229,7 +229,7 @@ class TestExports:
             "/api/v1/projects/toy/exports/pairs.jsonl?shape=trl"
         )
         assert response.status_code == 200
-        assert response.streaming  # type: ignore[attr-defined]
+        assert response.streaming
         assert response["Content-Type"] == LINES
         assert response["Content-Disposition"].endswith('"toy-pairs-trl.jsonl"')
         rows = [json.loads(line) for line in content(response).splitlines()]

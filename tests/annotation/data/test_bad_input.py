@@ -116,7 +116,7 @@ def test_under_strict_nothing_goes_in(
 def test_all_bad_rows_are_counted_and_the_first_hundred_kept(
     project: Project, tmp_path: Path
 ) -> None:
-    row = run(project, jsonl(tmp_path / "x.jsonl", ["{"] * 250 + [pair(1)]))  # type: ignore[list-item]
+    row = run(project, jsonl(tmp_path / "x.jsonl", ["{"] * 250 + [pair(1)]))
     assert row.counts["bad_rows"] == 250
     assert len(row.errors) == 100
     assert Feedback.objects.count() == 3
@@ -227,3 +227,41 @@ def test_the_command_tells_of_a_project_that_is_none(tmp_path: Path) -> None:
         call_command("import", str(path), "--project", "nope", stderr=err)
     assert left.value.code == 2
     assert "create_project nope" in err.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_import_that_is_killed_can_be_repeated(
+    tmp_path: Path, hone_environment: dict[str, str], strict: bool
+) -> None:
+    import signal
+    import subprocess
+    import sys
+    import time
+
+    project = create_project(slug="killed")
+    path = jsonl(tmp_path / "x.jsonl", (pair(number) for number in range(6000)))
+    root = Path(__file__).resolve().parents[3]
+    command = [sys.executable, "manage.py", "import", "--project", "killed", str(path)]
+    process = subprocess.Popen(
+        command + (["--strict"] if strict else []),
+        cwd=root,
+        env=hone_environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    # The first chunk is in; under strict nothing is to be seen before the end.
+    deadline = time.monotonic() + 120
+    while not Import.objects.exists() or not (strict or Feedback.objects.exists()):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    kept = Feedback.objects.count()
+    assert kept < 18_000
+    assert kept == 0 if strict else kept % 1500 == 0 and kept > 0
+    path = jsonl(path, (pair(number) for number in range(1200)))
+    row = run(project, path, strict=strict)
+    assert row.counts["known_answers"] == min(kept, 3600)
+    assert Feedback.objects.count() == max(kept, 3600)
+    assert Task.objects.count() == max(kept, 3600) // 3

@@ -20,7 +20,7 @@ def labels(*outcomes: str, criterion: str | None = None) -> list[PairRow]:
         judgment = Compare(
             a=A,
             b=B,
-            outcome=outcome,  # type: ignore[arg-type]
+            outcome=outcome,
             strength=1 if outcome in "ab" else None,
             criterion=criterion,
         )

@@ -258,7 +258,7 @@ class TestTrl:
     def test_a_row_without_a_counterpart_says_what_is_missing(
         self, project: Project, tmp_path: Path
     ) -> None:
-        rows = [{"prompt": "p", "chosen": "x"}, *self.rows(1)]
+        rows: list[Any] = [{"prompt": "p", "chosen": "x"}, *self.rows(1)]
         row = run(project, jsonl(tmp_path / "x.jsonl", rows))
         assert row.counts["bad_rows"] == 1
         assert row.errors[0]["field"] == "rejected"
@@ -286,7 +286,10 @@ class TestBare:
     def test_one_completion_or_none_is_kept_without_a_task(
         self, project: Project, tmp_path: Path
     ) -> None:
-        rows = [self.ROW | {"completions": ["One."]}, {"prompt": "Alone?"}]
+        rows: list[Any] = [
+            self.ROW | {"completions": ["One."]},
+            {"prompt": "Alone?"},
+        ]
         row = run(project, jsonl(tmp_path / "x.jsonl", rows))
         assert (row.counts["bad_rows"], row.counts["prompts"]) == (0, 2)
         assert Completion.objects.count() == 1

@@ -31,8 +31,8 @@ def drain(export: Export) -> int:
 def test_an_export_three_times_as_large_takes_no_more_memory(tmp_path: Path) -> None:
     few, many = make_comparisons("few", FEW), make_comparisons("many", MANY)
     for view in ("pairs", "feedback"):
-        small = Export(few, view=view)  # type: ignore[arg-type]
-        large = Export(many, view=view)  # type: ignore[arg-type]
+        small = Export(few, view=view)
+        large = Export(many, view=view)
         drain(small)  # what is loaded once is loaded now
         low = peak(partial(drain, small))
         assert peak(partial(drain, large)) < 1.3 * low

@@ -33,7 +33,7 @@ A, B, C = IDS[:3]
 
 def test_the_winner_comes_first_whichever_side_it_was_on() -> None:
     for outcome, chosen, flipped in (("a", A, False), ("b", B, True)):
-        judgment = Compare(a=A, b=B, outcome=outcome, strength=2)  # type: ignore[arg-type]
+        judgment = Compare(a=A, b=B, outcome=outcome, strength=2)
         (row,) = pairs_of(answered([judgment]))
         assert UUID(row.chosen_id) == chosen
         assert {row.chosen_id, row.rejected_id} == {str(A), str(B)}
@@ -50,7 +50,7 @@ def test_a_tie_is_a_row_with_an_even_label() -> None:
 @pytest.mark.parametrize("outcome", ["both_bad", "unsure"])
 def test_what_says_nothing_of_the_order_is_dropped_and_counted(outcome: str) -> None:
     dropped: Counter[str] = Counter()
-    judgment = Compare(a=A, b=B, outcome=outcome)  # type: ignore[arg-type]
+    judgment = Compare(a=A, b=B, outcome=outcome)
     assert pairs_of(answered([judgment]), dropped) == []
     assert dropped == {f"compare: {outcome}": 1}
 
