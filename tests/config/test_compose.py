@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
-from config.binaries import find_binaries
-from config.privileges import server_identity
+from config.embedded.binaries import find_binaries
+from config.embedded.identity import server_identity
+from config.embedded.staging import reachable_programs
 from config.services import ServiceUrls
-from config.staging import reachable_programs
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES = {"web", "worker", "gpu-worker", "beat", "postgres", "redis"}

@@ -129,7 +129,7 @@ def test_a_second_signal_does_not_wait(tree: Start) -> None:
     began = time.monotonic()
     run.process.send_signal(signal.SIGINT)
     run.process.wait(10)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 4, "asking alone takes longer"
     assert living(below) == []
 
 

@@ -19,8 +19,8 @@ import psycopg
 import pytest
 import redis
 
-from config import binaries
-from config.privileges import server_identity
+from config.embedded import binaries
+from config.embedded.identity import server_identity
 from config.services import (
     ServiceError,
     ServiceUrls,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.privileges import die_with_parent
+from config.linux import die_with_parent
 from config.run import worker_command
 from training.services.health import queue_health
 

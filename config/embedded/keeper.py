@@ -26,10 +26,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parent.parent))
-from config.privileges import server_identity
-from config.servers import Plan, Postgres, Server, StartFailure, Valkey
-from config.staging import reachable_programs
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+from config.embedded.identity import server_identity
+from config.embedded.postgres import Postgres
+from config.embedded.servers import Plan, Server, StartFailure
+from config.embedded.staging import reachable_programs
+from config.embedded.valkey import Valkey
 
 LINGER_SECONDS = 2.0  # bridges two commands in a row without a restart
 POLL_SECONDS = 0.2

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from config.privileges import Identity, reachable
+from config.embedded.identity import Identity, reachable
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey of our own; `config/services.py` is the way in."""
