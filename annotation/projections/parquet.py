@@ -8,6 +8,7 @@ from typing import Any, Self
 from annotation.projections.rows import PAIR_COLUMNS, PairRow, row_dict
 
 ROW_GROUP = 1000
+ROW_GROUP_CHARACTERS = 16 * 2**20
 
 
 def pair_schema() -> Any:
@@ -52,12 +53,14 @@ class ParquetRows:
         self._schema = schema
         self._size = row_group
         self._waiting: list[dict[str, Any]] = []
+        self._characters = 0
         self._writer = pyarrow.parquet.ParquetWriter(path, schema, compression="zstd")
 
     def add(self, row: dict[str, Any]) -> None:
         self._waiting.append(row)
+        self._characters += _characters(row)
         self.count += 1
-        if len(self._waiting) >= self._size:
+        if len(self._waiting) >= self._size or self._characters >= ROW_GROUP_CHARACTERS:
             self._flush()
 
     def _flush(self) -> None:
@@ -67,6 +70,7 @@ class ParquetRows:
             batch = pa.RecordBatch.from_pylist(self._waiting, schema=self._schema)
             self._writer.write_batch(batch)
             self._waiting = []
+            self._characters = 0
 
     def close(self) -> None:
         self._flush()
@@ -85,6 +89,19 @@ class ParquetRows:
             self.close()
         else:
             self._writer.close()
+
+
+def _characters(row: dict[str, Any]) -> int:
+    """Return about how long a row's texts are, those of messages included."""
+    size = 0
+    for value in row.values():
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, list):
+            size += sum(
+                len(item.get("content", "")) for item in value if isinstance(item, dict)
+            )
+    return size
 
 
 def write_pairs(path: Path, rows: Iterable[PairRow]) -> int:

@@ -27,9 +27,26 @@ from annotation.models import (
 from annotation.projections.consensus import consensus
 from annotation.projections.pairs import Margins, pairs_of
 from annotation.projections.query import PairsQuery
-from annotation.projections.rows import Answered, PairRow
+from annotation.projections.rows import Answered, Messages, PairRow
 
 CHUNK = 500
+PORTION_CHARACTERS = 8 * 2**20
+
+
+class Portions:
+    """How many rows to take at a time, so that their texts stay within bounds.
+
+    Learns from the portion before: long chats come a few at a time, short ones by
+    hundreds.
+    """
+
+    def __init__(self) -> None:
+        self.rows = 50
+
+    def learn(self, rows: int, chats: Iterable[Messages]) -> None:
+        size = sum(len(turn["content"]) for chat in chats for turn in chat)
+        fitting = PORTION_CHARACTERS * max(rows, 1) // max(size, 1)
+        self.rows = max(1, min(CHUNK, fitting, self.rows * 4))
 
 
 @dataclass
@@ -165,9 +182,10 @@ def stream_answers(
         .values_list(*NARROW, named=True)
         .iterator(chunk_size=CHUNK)
     )
-    while chunk := list(islice(rows, CHUNK)):
+    portions = Portions()
+    while chunk := list(islice(rows, portions.rows)):
         kept = [row for row in chunk if _may_train(row, flagged, tally.dropped)]
-        yield from _answered(kept, tally)
+        yield from _answered(kept, tally, portions)
 
 
 def _may_train(row: Any, flagged: set[int], dropped: Counter[str]) -> bool:
@@ -182,7 +200,7 @@ def _may_train(row: Any, flagged: set[int], dropped: Counter[str]) -> bool:
     return not reason
 
 
-def _answered(rows: list[Any], tally: Tally) -> Iterator[Answered]:
+def _answered(rows: list[Any], tally: Tally, portions: Portions) -> Iterator[Answered]:
     prompts = _by_id(Prompt, {row.prompt for row in rows})
     slots: dict[int, list[Any]] = {}
     for task, completion in (
@@ -196,6 +214,8 @@ def _answered(rows: list[Any], tally: Tally) -> Iterator[Answered]:
             pk__in={pk for places in slots.values() for pk in places}
         ).values_list("pk", "messages")
     )
+    chats = [*(prompt.messages for prompt in prompts.values()), *completions.values()]
+    portions.learn(len(rows), chats)
     for row in rows:
         prompt = prompts[row.prompt]
         tally.answers += 1

@@ -21,10 +21,17 @@ from annotation.projections import trl
 from annotation.projections.parquet import ParquetRows, pair_schema
 from annotation.projections.query import PairsQuery
 from annotation.projections.rows import PairRow, row_dict
-from annotation.services.answers import CHUNK, Tally, annotator_name, stream_pairs
+from annotation.services.answers import (
+    CHUNK,
+    Portions,
+    Tally,
+    annotator_name,
+    stream_pairs,
+)
 
 View = Literal["pairs", "feedback"]
 Format = Literal["jsonl", "parquet"]
+PIECE_CHARACTERS = 256 * 2**10
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,15 @@ class Export:
         """Yield the rows as JSON Lines, several at a time."""
         rows = self.rows()
         encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-        while lines := [encode(row) for row in islice(rows, 100)]:
+        lines: list[str] = []
+        size = 0
+        for row in rows:
+            lines.append(encode(row))
+            size += len(lines[-1])
+            if size > PIECE_CHARACTERS:
+                yield ("\n".join(lines) + "\n").encode()
+                lines, size = [], 0
+        if lines:
             yield ("\n".join(lines) + "\n").encode()
 
     def write_parquet(self, path: Path) -> int:
@@ -167,8 +182,13 @@ def stream_feedback(project: Project) -> Iterator[dict[str, Any]]:
         .values_list(*FEEDBACK_FIELDS, named=True)
         .iterator(chunk_size=CHUNK)
     )
-    while chunk := list(islice(rows, CHUNK)):
+    portions = Portions()
+    while chunk := list(islice(rows, portions.rows)):
         slots = _slots({row.task for row in chunk})
+        shown = [slot for places in slots.values() for slot in places]
+        chats = {slot.completion_id: slot.completion.messages for slot in shown}
+        prompts = {slot.task.prompt_id: slot.task.prompt.messages for slot in shown}
+        portions.learn(len(chunk), [*chats.values(), *prompts.values()])
         for row in chunk:
             yield _feedback_row(project, row, slots[row.task])
 

@@ -11,7 +11,7 @@ from annotation.services.exporting import Export
 from tests.bench.comparisons import make_comparisons
 
 pytestmark = pytest.mark.django_db
-FEW, MANY = 1000, 3000  # two chunks or one row group, and three times as many
+FEW, MANY = 1500, 4000  # two whole portions and a row group, and some more
 
 
 def peak(work: Callable[[], object]) -> int:
@@ -28,7 +28,7 @@ def drain(export: Export) -> int:
     return sum(lines.count(b"\n") for lines in export.jsonl())
 
 
-def test_an_export_three_times_as_large_takes_no_more_memory(tmp_path: Path) -> None:
+def test_an_export_more_than_twice_as_large_takes_no_more_memory(tmp_path: Path) -> None:
     few, many = make_comparisons("few", FEW), make_comparisons("many", MANY)
     for view in ("pairs", "feedback"):
         small = Export(few, view=view)
@@ -40,3 +40,19 @@ def test_an_export_three_times_as_large_takes_no_more_memory(tmp_path: Path) -> 
     small, large = Export(few), Export(many)
     low = peak(lambda: small.write_parquet(tmp_path / "few.parquet"))
     assert peak(lambda: large.write_parquet(tmp_path / "many.parquet")) < 1.3 * low
+
+
+def test_long_texts_are_taken_a_few_at_a_time(tmp_path: Path) -> None:
+    from annotation.services.importing import import_file
+    from annotation.services.projects import create_project
+    from tests.annotation.data.files import jsonl, pair
+
+    project = create_project(slug="long")
+    rows = [pair(n, a={"text": f"{n} " + "long " * 100_000}) for n in range(120)]
+    import_file(project=project, path=jsonl(tmp_path / "x.jsonl", rows))
+    texts = 120 * 500_000
+    export = Export(project)
+    drain(Export(make_comparisons("few", 10)))
+    assert peak(partial(drain, export)) < 0.75 * texts
+    path = tmp_path / "x.parquet"
+    assert peak(lambda: export.write_parquet(path)) < 1.5 * texts
