@@ -94,13 +94,17 @@ format: setup-dev ## format the code and mend what lint can
 	@.venv/bin/ruff check --fix --quiet . || true
 	@.venv/bin/ruff format .
 
-bench: setup-dev frontend ## print the numbers of docs/benchmarks.md (bench-NAME for one)
-	@for script in tests/bench/bench_*.py; do \
-	  name=$${script##*/bench_}; $(MAKE) "bench-$${name%.py}"; done
+# Each script in tests/bench prints its own figures; options: ARGS="--rows 2000".
+BENCHES = $(subst _,-,$(patsubst tests/bench/%.py,%,\
+	$(shell grep -l '__name__ == "__main__"' tests/bench/*.py)))
+
+bench: setup-dev frontend ## print the numbers of docs/benchmarks.md, an hour or more
+	@echo "one alone:$(BENCHES:%= make bench-%;)"
+	@for name in $(BENCHES); do $(MAKE) "bench-$$name"; done
 
 bench-%: setup-dev
 	@echo "== $*"
-	@$(PY) -m tests.bench.bench_$(subst -,_,$*)
+	@$(PY) -m tests.bench.$(subst -,_,$*) $(ARGS)
 
 # The workspace: built when its sources are newer than the build.
 FRONTEND := $(shell find frontend/src frontend/public frontend/index.html \
