@@ -105,3 +105,17 @@ def number(value: Any, digits: int = 3) -> str:
     if abs(value) < 1e-3 or abs(value) >= 1e6:
         return f"{value:.2e}"
     return f"{value:.{digits}f}"
+
+
+def flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return nested values as lines to read; what is empty is left out."""
+    found: list[tuple[str, Any]] = []
+    for name, value in values.items():
+        words = f"{prefix}{name}".replace("_", " ")
+        if isinstance(value, dict):
+            found += flat(value, f"{words}: ")
+        elif isinstance(value, list | tuple):
+            found.append((words, ", ".join(map(str, value)) or "none"))
+        elif value not in (None, ""):
+            found.append((words, value))
+    return found

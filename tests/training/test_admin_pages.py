@@ -156,6 +156,30 @@ def test_a_model_of_no_project_is_everybodys_to_see_but_not_its_uses() -> None:
     assert "their secret" not in text and f"round 9 of {foreign.slug}" not in text
 
 
+def test_a_run_says_what_it_learned_on() -> None:
+    project, client = world()
+    run = make_run(project, metrics={"loss": 0.4, "first/loss": 0.7})
+    RunEvent.objects.create(
+        run=run,
+        attempt=1,
+        seq=1,
+        kind="started",
+        payload={
+            "rows": {"read": 70, "trained_on": 28},
+            "subset": {"kept": 28, "of": 35},
+            "warnings": ["28 rows were shortened"],
+            "environment": {"torch": "9.9"},
+        },
+        at=now(),
+    )
+    page = client.get(page_of(run))
+    assert ("rows: trained on", 28) in page.context["learned_on"]
+    assert ("subset: of", 35) in page.context["learned_on"]
+    assert page.context["numbers"] == [("loss", 0.4)]
+    text = page.content.decode()
+    assert "28 rows were shortened" in text and "9.9" in text
+
+
 def test_a_failed_run_says_what_to_do() -> None:
     project, client = world()
     error = {

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
 from annotation.errors import HoneError
 from annotation.models import Task
-from annotation.show import address, badge
+from annotation.show import address, badge, flat
 from training.admin.round_form import SETTINGS, RoundForm
 from training.models import Round
 from training.services import rounds
@@ -65,20 +65,6 @@ def verbs_of(round_: Round) -> list[tuple[str, str]]:
     if round_.state == State.DONE:
         return []
     return [("resume", "Resume")] if round_.paused else [("pause", "Pause")]
-
-
-def flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Return nested values as lines to read; what is empty is left out."""
-    found: list[tuple[str, Any]] = []
-    for name, value in values.items():
-        words = f"{prefix}{name}".replace("_", " ")
-        if isinstance(value, dict):
-            found += flat(value, f"{words}: ")
-        elif isinstance(value, list | tuple):
-            found.append((words, ", ".join(map(str, value)) or "none"))
-        elif value not in (None, ""):
-            found.append((words, value))
-    return found
 
 
 @admin.register(Round)

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
 from annotation.errors import HoneError
-from annotation.show import address, badge, duration
+from annotation.show import address, badge, duration, flat
 from training.admin import compare
 from training.admin.curves import charts_as_json
 from training.admin.launch_form import LaunchForm
@@ -173,6 +173,8 @@ class RunPage(Scoped):
     ) -> HttpResponse:
         run = cast(TrainingRun, self.object_or_404(request, object_id))
         made = ModelVersion.objects.filter(run=run)
+        started = run.events.filter(kind="started").order_by("-pk").first()
+        told = started.payload if started else {}
         return self.page(
             request,
             "training/run.html",
@@ -190,7 +192,15 @@ class RunPage(Scoped):
             may_retry=run.state in ("failed", "cancelled"),
             settings=sorted(run.params.items()),
             preset=self._preset_of(run),
-            started=run.events.filter(kind="started").order_by("-pk").first(),
+            learned_on=flat(
+                {name: told.get(name) for name in ("rows", "shortened", "subset")}
+            ),
+            warnings=told.get("warnings") or [],
+            environment=flat({**(told.get("environment") or {}), **run.environment}),
+            numbers=[item for item in run.metrics.items() if is_latest(item[0])],
+            other_numbers=[
+                item for item in run.metrics.items() if not is_latest(item[0])
+            ],
         )
 
     def _preset_of(self, run: TrainingRun) -> Preset | None:
@@ -244,6 +254,11 @@ class RunPage(Scoped):
             **compare.side_by_side(chosen),
             missing=len(wanted) - len(chosen),
         )
+
+
+def is_latest(name: str) -> bool:
+    """Return whether a metric is the newest of its kind: not where a run began."""
+    return not name.startswith(("first/", "last/"))
 
 
 def headline(metrics: dict[str, Any]) -> str:

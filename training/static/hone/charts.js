@@ -55,8 +55,8 @@
 
   // The same line with the noise of single batches taken out.
   function smooth(points) {
-    if (points.length < 40) return null;
-    const weight = 1 - 2 / (points.length / 20 + 1);
+    if (points.length < 12) return null;
+    const weight = 1 - 2 / (Math.max(4, points.length / 15) + 1);
     let sum = 0;
     let mass = 0;
     return points.map(([x, y]) => {
@@ -143,7 +143,7 @@
     const narrow = width < 420;
     const margin = {
       top: labelled && narrow ? 8 + 16 * names.length : 10,
-      right: labelled && !narrow ? Math.min(170, 18 + longest * 6.6) : 46,
+      right: labelled && !narrow ? Math.min(190, 14 + (longest + 7) * 6.4) : 50,
       bottom: 24,
       left: 50,
     };

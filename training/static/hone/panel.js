@@ -4,10 +4,12 @@
 
 document.addEventListener("DOMContentLoaded", () => {
   // The theme opens its menu by spans that the mouse alone can press.
-  const toggles = '[x-on\\:click*="sidebarMobileOpen"], [x-on\\:click*="sidebarDesktopOpen"]';
-  for (const toggle of document.querySelectorAll(toggles)) {
+  const toggles = ["sidebarMobileOpen", "sidebarDesktopOpen", "openUserLinks"];
+  const pressed = toggles.map((name) => `:is(span, div)[x-on\\:click*="${name}"]`);
+  for (const toggle of document.querySelectorAll(pressed.join())) {
+    const account = toggle.getAttribute("x-on:click").includes("openUserLinks");
     toggle.setAttribute("role", "button");
-    toggle.setAttribute("aria-label", "Menu");
+    toggle.setAttribute("aria-label", account ? "Account" : "Menu");
     toggle.tabIndex = 0;
     toggle.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" && event.key !== " ") return;

@@ -77,7 +77,9 @@ document.addEventListener("DOMContentLoaded", () => {
       byId("run-retry").hidden = !["failed", "cancelled"].includes(now.state);
     }
     const metrics = byId("run-metrics");
-    const facts = Object.entries(now.metrics).filter(([, v]) => typeof v === "number");
+    const facts = Object.entries(now.metrics).filter(
+      ([name, value]) => typeof value === "number" && !/^(first|last)\//.test(name),
+    );
     if (facts.length) {
       metrics.replaceChildren(
         ...facts.flatMap(([name, value]) => {
