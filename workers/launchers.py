@@ -44,13 +44,10 @@ def command(launcher: str, spec: Path, out: Path, earlier: Sequence[Path]) -> li
     return LAUNCHERS[launcher](arguments)
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of an engine: offline, untracked, a cache of its own."""
-    kept = {key: value for key, value in os.environ.items() if key not in WITHHELD}
+def offline_environment() -> dict[str, str]:
+    """Return what keeps the learning libraries off the network and untracked."""
     offline = "0" if settings.MODEL_HUB else "1"
     return {
-        **kept,
-        "HONE_VAR": str(settings.VAR),
         "HF_HOME": str(settings.VAR / "cache" / "huggingface"),
         "HF_HUB_OFFLINE": offline,
         "TRANSFORMERS_OFFLINE": offline,
@@ -60,5 +57,11 @@ def environment() -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "WANDB_MODE": "disabled",
         "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONUNBUFFERED": "1",
     }
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of an engine: offline, and without our secrets."""
+    kept = {key: value for key, value in os.environ.items() if key not in WITHHELD}
+    own = {"HONE_VAR": str(settings.VAR), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **offline_environment(), **own}

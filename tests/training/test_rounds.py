@@ -233,7 +233,7 @@ def test_a_step_that_dies_half_way_leaves_nothing_and_is_made_again(
 
 def _row_counts() -> list[int]:
     models = (Round, Snapshot, TrainingRun, Task, Feedback, Completion)
-    return [model.objects.count() for model in models]  # type: ignore[attr-defined]
+    return [model.objects.count() for model in models]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 
 import redis
 from django.conf import settings
-from django.db.models import Min
+from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
-from annotation.models import Import
+from annotation.models import Import, Task
 from annotation.services.importing.queued import waiting_imports
 from training.models import Snapshot, TrainingRun
 
@@ -23,6 +23,7 @@ BEAT_SECONDS = 5
 SILENT_SECONDS = 20
 # Work that came in this very moment is nothing to worry anybody about.
 PATIENCE_SECONDS = 15
+COUNTED = 1000  # waiting tasks of judges; more are not counted
 REDIS_TIMEOUT_SECONDS = 1.0
 
 
@@ -144,4 +145,16 @@ def _waiting(queue: str) -> tuple[int, datetime | None]:
         ]
         since = min((time for time in times if time), default=None)
         return snapshots.count() + uploads.count(), since
-    return 0, None
+    oldest = judge_work().order_by("created_at")[:COUNTED].values_list("created_at")
+    times = [time for (time,) in oldest]
+    return len(times), min(times, default=None)
+
+
+def judge_work() -> QuerySet[Task]:
+    """Return the tasks that a project's own judge should answer."""
+    return Task.objects.filter(
+        project__routing__has_key="judge",
+        state=Task.State.OPEN,
+        route=Task.Route.AI,
+        counted__lt=F("overlap"),
+    )

@@ -5,14 +5,16 @@ Called every few seconds, by several workers at once if need be.
 
 from datetime import timedelta
 
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
+from annotation.models import Project
 from annotation.services.importing.queued import wake_waiting_imports
 from config.dispatch import Queue, enqueue
 from training.models import Round, Snapshot
 from training.services import health, runs
 
-FREEZE = "workers.freeze_snapshot"
+FREEZE, JUDGE = "workers.freeze_snapshot", "workers.run_judge"
 # Younger rows have a message of their own under way.
 SETTLED = timedelta(seconds=5)
 AT_ONCE = 20
@@ -28,6 +30,9 @@ def keep_up() -> None:
         for snapshot_id in _unfrozen():
             enqueue(FREEZE, str(snapshot_id))
         wake_waiting_imports()
+    if _has_room("judge"):
+        for project_id, model_id in waiting_judges():
+            enqueue(JUDGE, project_id, model_id, queue="judge")
     for round_id in open_rounds():
         enqueue(runs.ADVANCE, round_id)
 
@@ -37,6 +42,20 @@ def open_rounds() -> list[int]:
     over = [Round.State.DONE, Round.State.FAILED]
     rounds = Round.objects.exclude(state__in=over).filter(paused=False)
     return list(rounds.values_list("pk", flat=True))
+
+
+def waiting_judges() -> list[tuple[int, str]]:
+    """Return (project, model) where a project's own judge has tasks to answer.
+
+    `Project.routing["judge"]` names the model version that answers what is routed
+    to AI and not answered yet.
+    """
+    mine = health.judge_work().filter(project=OuterRef("pk"))
+    projects = Project.objects.filter(Exists(mine), routing__has_key="judge")
+    return [
+        (pk, str(routing["judge"]))
+        for pk, routing in projects.values_list("pk", "routing")
+    ]
 
 
 def _unfrozen() -> list[object]:
