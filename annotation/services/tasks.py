@@ -65,7 +65,8 @@ def create_tasks(
     Args:
         round: the round whose queue they belong to; 0 for imported ones.
         state: held tasks wait until their round opens.
-        overlap: how many people answer each; the project's where None.
+        overlap: how many people answer each; the project's where None. What is
+            routed to AI alone is answered once.
 
     Raises:
         InvalidInput: when a completion is unknown, of another project, or when one
@@ -86,7 +87,10 @@ def create_tasks(
                 priority=task.priority,
                 reason=task.reason[:200],
                 scores=task.scores,
-                overlap=overlap or project.overlap,
+                # A judge is asked once; asking the same one again says no more.
+                overlap=1
+                if task.route == Task.Route.AI
+                else overlap or project.overlap,
                 state=state,
                 key=key,
             )

@@ -15,7 +15,7 @@ from tests.training.factories import make_project, make_snapshot, tiny_encoder
 from tests.workers.conftest import eventually
 from training.models import ModelVersion, RunEvent, TrainingRun
 from training.services import artifacts, launching, runs
-from workers import launchers
+from workers import launchers, supervisor
 from workers.processes import group_runs
 from workers.supervisor import Supervisor
 
@@ -131,6 +131,27 @@ def test_a_worker_that_is_told_to_stop_hands_its_run_on(
     again = claimed(run, "two")
     # An orderly stop is no crash: all the tries are left.
     assert again.attempt - again.retried_from == 1
+
+
+def test_a_database_that_drops_its_connections_costs_nothing(
+    run: TrainingRun, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "DATABASE_RETRY_SECONDS", 0.1)
+    play("slow")
+    thread = in_background(claimed(run))
+    engine_of(run)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        (dropped,) = cursor.fetchone()
+    assert dropped
+    thread.join(30)
+    run.refresh_from_db()
+    assert (run.state, run.attempt) == ("succeeded", 1)
+    seen = list(RunEvent.objects.filter(run=run).values_list("seq", flat=True))
+    assert seen == list(range(1, 41)), "an event was lost or came twice"
 
 
 def test_a_crash_is_tried_again_and_then_told(
