@@ -57,7 +57,7 @@ export interface DeskState {
 
 export interface DeskParts {
   api: Pick<Api, "lease" | "history" | "renew" | "answer">;
-  outbox: Pick<Outbox, "add" | "takeBack" | "onAcknowledged" | "status">;
+  outbox: Pick<Outbox, "add" | "kick" | "takeBack" | "onAcknowledged" | "status">;
   drafts: DraftStore;
   project: Project;
   user: string;
@@ -168,6 +168,8 @@ export class Desk {
 
   #take(batch: AssignmentBatch): void {
     const before = this.state.get();
+    // The server is there: what waits out a back-off can go now.
+    if (before.offline) this.#parts.outbox.kick();
     const gone = this.#unsent();
     for (const past of before.past) gone.add(past.assignment.id);
     const fresh = new Map(batch.assignments.map((each) => [each.id, each]));

@@ -110,7 +110,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 VIOLATION = """
 document.addEventListener("securitypolicyviolation", (event) =>
-  console.error("policy violation: " + event.violatedDirective + " " + event.blockedURI));
+  console.error("policy violation", event.violatedDirective, event.blockedURI));
 """
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from annotation.models import Assignment, Completion, Feedback
 from tests.browser import serving
@@ -194,7 +194,14 @@ def test_the_sheet_lists_every_key_and_a_key_can_be_changed(world: World) -> Non
     page = world.page()
     page.keyboard.press("?")
     sheet = page.get_by_role("dialog", name="Keys")
-    for label in ("A is much better", "Undo", "Skip", "Flag", "Difference", "Guidelines"):
+    for label in (
+        "A is much better",
+        "Undo",
+        "Skip",
+        "Flag",
+        "Difference",
+        "Guidelines",
+    ):
         expect(sheet.get_by_text(label, exact=True)).to_be_visible()
     change = sheet.get_by_role("button", name="Change the key of Difference")
     change.click()

@@ -1,6 +1,5 @@
 """What people see: untrusted text stays inert, every page is fit for everybody."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,41 +7,15 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.serving import numbered
-from tests.browser.world import PHONE, OpenContext, World, front, judge
-
-MakeWorld = Callable[..., World]
-
-HOSTILE = {
-    "prompt": "Is <b>this</b> safe? <script>window.hacked = 1</script>",
-    "completions": [
-        "<script>window.hacked = 2</script>\n\n"
-        '<img src=x onerror="window.hacked = 3">\n\n'
-        "[click me](javascript:window.hacked=4) and "
-        "![a cat](https://tracker.invalid/cat.png) and ![b](//tracker.invalid/b.png)\n\n"
-        '<iframe src="https://tracker.invalid/"></iframe>\n\n'
-        "<style>body { display: none }</style>",
-        "$\\href{javascript:window.hacked=5}{x}$ and "
-        "$\\htmlStyle{background:url(https://tracker.invalid/c.png)}{y}$\n\n"
-        "[data](data:text/html,<script>window.hacked=6</script>) "
-        "<a href='https://tracker.invalid' onclick='window.hacked=7'>raw</a>\n\n"
-        "![pixel](data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
-        "AAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==)",
-    ],
-}
-RICH = {
-    "prompt": [
-        {"role": "system", "content": "You are a patient teacher."},
-        {"role": "user", "content": "What is a mean?"},
-        {"role": "assistant", "content": "The sum, divided by the count."},
-        {"role": "user", "content": "Show it as code. It costs $5 or $10, no matter."},
-    ],
-    "completions": [
-        "A *short* one:\n\n```python\ndef mean(values):\n    return sum(values) / 2\n```\n"
-        "\n| n | mean |\n|---|---|\n| 1 | `0.5` |\n\nSo $\\bar{x} = \\frac{1}{n}\\sum x_i$.",
-        "1. Add them.\n2. Divide:\n\n\\[\n\\bar{x} = \\frac{1}{n} \\sum_{i=1}^n x_i\n\\]\n\n"
-        "> Mind the empty list.\n\n```json\n{\"mean\": 1.5}\n```",
-    ],
-}
+from tests.browser.texts import HOSTILE, RICH
+from tests.browser.world import (
+    PHONE,
+    MakeWorld,
+    OpenContext,
+    World,
+    front,
+    judge,
+)
 
 
 def test_scripts_in_a_text_stay_text(make_world: MakeWorld) -> None:
@@ -53,7 +26,9 @@ def test_scripts_in_a_text_stay_text(make_world: MakeWorld) -> None:
     for link in front(page).get_by_role("link").all():
         assert (link.get_attribute("href") or "").startswith("https://")
         assert "noopener" in (link.get_attribute("rel") or "")
-    assert front(page).locator("script, iframe, style, [onclick], [onerror]").count() == 0
+    assert (
+        front(page).locator("script, iframe, style, [onclick], [onerror]").count() == 0
+    )
     front(page).get_by_text("click me").click()
     front(page).get_by_text("raw").click()
     assert page.evaluate("window.hacked") is None

@@ -5,8 +5,8 @@ from statistics import median
 from playwright.sync_api import expect
 
 from tests.browser.serving import numbered
-from tests.browser.test_reading import RICH, MakeWorld
-from tests.browser.world import front, saved
+from tests.browser.texts import RICH
+from tests.browser.world import MakeWorld, front, saved
 
 LIMIT_MS = 100
 ANSWERS = 10
@@ -47,5 +47,7 @@ def test_the_next_task_is_painted_within_a_tenth_of_a_second(
         page.wait_for_timeout(250)
     paints = sorted(page.evaluate("window.paints"))
     saved(page)
-    print(f"\nsubmit to painted: median {median(paints):.0f} ms, most {paints[-1]:.0f} ms")
+    print(
+        f"\nsubmit to painted: median {median(paints):.0f} ms, most {paints[-1]:.0f} ms"
+    )
     assert median(paints) <= LIMIT_MS, paints

@@ -62,6 +62,9 @@ class World:
         return page
 
 
+MakeWorld = Callable[..., World]
+
+
 def front(page: Page) -> Locator:
     """The task on the screen; the next ones are laid out behind it, hidden."""
     return page.locator('[data-front="true"]')

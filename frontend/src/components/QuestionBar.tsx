@@ -1,9 +1,12 @@
 /** The bar at the bottom: the question, its scale, the reason, what to do next. */
 import { useLayoutEffect, useRef } from "react";
-import { FLAGS } from "../actions";
+import { actionNamed, FLAGS } from "../actions";
 import { optionsOf } from "../judgments";
+import { keysOf } from "../keyboard";
 import { Scale } from "../questions/Scale";
-import { ActionButton } from "./ActionButton";
+import { settings } from "../settings";
+import { useStore } from "../store";
+import { ActionButton, KeyCap } from "./ActionButton";
 import { FlagPanel, SkipPanel } from "./Panels";
 import { useWorkspace } from "./workspace";
 
@@ -12,6 +15,7 @@ function Reason() {
   const field = useRef<HTMLTextAreaElement>(null);
   const need = workspace.desk.questions.find((each) => each.reason !== "off")?.reason;
   const { reason } = desk.draft;
+  const [key] = keysOf(actionNamed("reason"), useStore(settings).keys);
 
   // Grows with the text, up to the height that the style sheet allows.
   useLayoutEffect(() => {
@@ -23,18 +27,19 @@ function Reason() {
 
   if (!need) return null;
   return (
-    <textarea
-      id="reason"
-      ref={field}
-      rows={1}
-      aria-label={need === "required" ? "Reason (required)" : "Reason (optional)"}
-      placeholder={
-        need === "required" ? "Why? A reason is required (R)" : "Why? A reason helps (R)"
-      }
-      value={reason}
-      disabled={workspace.desk.shown === null}
-      onChange={(event) => workspace.desk.setReason(event.target.value)}
-    />
+    <div className="reason">
+      <textarea
+        id="reason"
+        ref={field}
+        rows={1}
+        aria-label={need === "required" ? "Reason (required)" : "Reason (optional)"}
+        placeholder={need === "required" ? "Why? A reason is required" : "Why? A reason helps"}
+        value={reason}
+        disabled={workspace.desk.shown === null}
+        onChange={(event) => workspace.desk.setReason(event.target.value)}
+      />
+      {!reason && key && <KeyCap keys={key} />}
+    </div>
   );
 }
 
