@@ -5,9 +5,9 @@ from typing import Any, cast, get_args
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
@@ -109,8 +109,7 @@ class ImportPage(Scoped):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if not self.has_add_permission(request):
-            messages.error(request, "Importing takes the role researcher or owner.")
-            return HttpResponseRedirect(reverse("admin:index"))
+            raise PermissionDenied("Importing takes the role researcher or owner.")
         posted = request.method == "POST"
         form = ImportForm(
             request.POST if posted else None,

@@ -5,6 +5,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
@@ -238,8 +239,7 @@ class ProjectPage(Scoped):
         """Pause a project that is open, or open one that is paused."""
         project = self.object_or_404(request, object_id)
         if not self.has_change_permission(request, project):
-            messages.error(request, "Only owners pause and resume a project.")
-            return HttpResponseRedirect(address(project))
+            raise PermissionDenied("Only owners pause and resume a project.")
         wanted = (
             Project.State.OPEN
             if request.POST.get("to") == Project.State.OPEN

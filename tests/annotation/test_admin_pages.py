@@ -82,7 +82,7 @@ def test_importing_into_another_project_is_no_choice() -> None:
 def test_reviewers_read_and_do_not_import() -> None:
     project = make_project()
     client = sign_in(add_member(project, "reviewer"))
-    assert client.get(reverse("admin:annotation_import_add")).status_code == 302
+    assert client.get(reverse("admin:annotation_import_add")).status_code == 403
 
 
 def test_a_project_is_made_with_its_questions_and_its_maker_as_owner() -> None:

@@ -196,8 +196,10 @@ def test_without_a_snapshot_the_page_says_what_comes_first() -> None:
 
 def test_reviewers_launch_nothing() -> None:
     _, _, client = world("reviewer")
-    assert client.get(ADD).status_code == 302
-    assert client.post(ADD, {"preset": "dpo"}).status_code == 302
+    assert client.get(ADD).status_code == 403
+    refused = client.post(ADD, {"preset": "dpo"})
+    assert refused.status_code == 403
+    assert "takes the role researcher or owner" in refused.content.decode()
     assert not TrainingRun.objects.exists()
 
 

@@ -18,12 +18,14 @@ class Chart:
     Attributes:
         metrics: names of the engine's metrics and how each is labelled.
         reference: a value worth a line of its own, and its words.
+        exact: True where single values carry no noise to take out.
     """
 
     key: str
     title: str
     metrics: tuple[tuple[str, str], ...]
     reference: tuple[float, str] | None = None
+    exact: bool = False
 
 
 LN2 = (0.6931, "ln 2: knows nothing yet")
@@ -56,7 +58,12 @@ CHARTS = (
         (("rewards/chosen", "chosen"), ("rewards/rejected", "rejected")),
     ),
     Chart("kl", "KL to the reference", (("objective/kl", "KL"), ("kl", "KL"))),
-    Chart("learning_rate", "Learning rate", (("learning_rate", "learning rate"),)),
+    Chart(
+        "learning_rate",
+        "Learning rate",
+        (("learning_rate", "learning rate"),),
+        exact=True,
+    ),
     Chart("grad_norm", "Gradient norm", (("grad_norm", "gradient norm"),)),
 )
 NAMED = {name for chart in CHARTS for name, _ in chart.metrics}
@@ -69,6 +76,7 @@ def charts_as_json() -> list[dict[str, Any]]:
             "key": chart.key,
             "title": chart.title,
             "metrics": [list(pair) for pair in chart.metrics],
+            "exact": chart.exact,
             "reference": (
                 {"value": chart.reference[0], "label": chart.reference[1]}
                 if chart.reference

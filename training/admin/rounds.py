@@ -3,9 +3,10 @@
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
@@ -103,10 +104,9 @@ class RoundPage(Scoped):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if not self.has_add_permission(request):
-            messages.error(
-                request, "Starting a round takes the role researcher or owner."
+            raise PermissionDenied(
+                "Starting a round takes the role researcher or owner."
             )
-            return HttpResponseRedirect(reverse("admin:index"))
         given = request.POST if request.method == "POST" else None
         form = RoundForm(given, request=request, initial=self._asked(request))
         if given is not None and form.is_valid() and (made := form.start()):
@@ -136,8 +136,7 @@ class RoundPage(Scoped):
         """Pause, resume or retry a round."""
         round_ = cast(Round, self.object_or_404(request, str(object_id)))
         if not may(request, "research", round_.project):
-            messages.error(request, f"To {verb} takes the role researcher or owner.")
-            return HttpResponseRedirect(address(round_))
+            raise PermissionDenied(f"To {verb} takes the role researcher or owner.")
         try:
             if verb == "pause":
                 rounds.set_paused(round_, True)

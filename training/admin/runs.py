@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
     HttpRequest,
@@ -121,8 +122,7 @@ class RunPage(Scoped):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if not self.has_add_permission(request):
-            messages.error(request, "Launching takes the role researcher or owner.")
-            return HttpResponseRedirect(reverse("admin:index"))
+            raise PermissionDenied("Launching takes the role researcher or owner.")
         chosen = self._preset(request)
         form = None
         if chosen is not None:
@@ -196,7 +196,7 @@ class RunPage(Scoped):
                 {name: told.get(name) for name in ("rows", "shortened", "subset")}
             ),
             warnings=told.get("warnings") or [],
-            environment=flat({**(told.get("environment") or {}), **run.environment}),
+            machine=flat({**(told.get("environment") or {}), **run.environment}),
             numbers=[item for item in run.metrics.items() if is_latest(item[0])],
             other_numbers=[
                 item for item in run.metrics.items() if not is_latest(item[0])
@@ -223,8 +223,7 @@ class RunPage(Scoped):
     def _steer(self, request: HttpRequest, object_id: str, verb: str) -> HttpResponse:
         run = self.object_or_404(request, object_id)
         if not may(request, "train", run.project):
-            messages.error(request, f"To {verb} takes the role researcher or owner.")
-            return HttpResponseRedirect(address(run))
+            raise PermissionDenied(f"To {verb} takes the role researcher or owner.")
         try:
             after = (runs.request_cancel if verb == "cancel" else runs.retry)(run)
         except HoneError as error:
@@ -239,6 +238,8 @@ class RunPage(Scoped):
         return HttpResponseRedirect(address(run))
 
     def compare_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied("Runs are for researchers and owners to see.")
         wanted = compare.ids_of(request.GET.getlist("run"))
         found = {
             run.pk: run

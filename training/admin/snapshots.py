@@ -5,10 +5,10 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.timezone import make_aware
 from unfold.widgets import (
@@ -150,8 +150,7 @@ class SnapshotPage(Scoped):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         if not self.has_add_permission(request):
-            messages.error(request, "Freezing takes the role researcher or owner.")
-            return HttpResponseRedirect(reverse("admin:index"))
+            raise PermissionDenied("Freezing takes the role researcher or owner.")
         given = request.POST if request.method == "POST" else None
         form = FreezeForm(
             given, request=request, initial={"project": request.GET.get("project")}

@@ -227,7 +227,7 @@
     const ends = [];
     series.forEach((one, index) => {
       const colour = `hn-c${(one.colour ?? index) % 4}`;
-      const calm = smooth(one.points);
+      const calm = one.exact ? null : smooth(one.points);
       const dash = one.dash ? { "stroke-dasharray": one.dash } : {};
       if (calm) {
         root.append(

@@ -36,6 +36,7 @@ document.addEventListener("DOMContentLoaded", () => {
             points: name ? run.series[name] : [],
             colour: place,
             dash: dashes[place],
+            exact: chart.exact,
           };
         })
         .filter((one) => one.points.length);

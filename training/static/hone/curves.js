@@ -9,7 +9,8 @@
     const first = series.find((one) => one.points.length);
     if (!first) return title;
     // The same values as the line that is drawn, with the noise taken out.
-    const line = window.HoneCharts.smooth(first.points) || first.points;
+    const calm = first.exact ? null : window.HoneCharts.smooth(first.points);
+    const line = calm || first.points;
     const start = line[0][1];
     const end = line[line.length - 1][1];
     if (key === "rewards" && series.length === 2) {
@@ -44,7 +45,7 @@
         used.add(name);
         if (points.has(name) && !seen.has(label)) {
           seen.add(label);
-          series.push({ label, points: points.get(name) });
+          series.push({ label, points: points.get(name), exact: chart.exact });
         }
       }
       if (!series.length) continue;
