@@ -10,6 +10,7 @@ import os
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,8 @@ def _run_task(context: RunContext) -> TaskResult:
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()
+    # What libraries plan to rename concerns us, not the reader of a run's log.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     context.control.check()
     task = importlib.import_module(f"training.engine.tasks.{context.spec.task}")
     result = task.run(context)

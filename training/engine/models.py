@@ -6,6 +6,7 @@ is saved as an ordinary ``transformers`` directory.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,7 +194,12 @@ def convert_gguf(gguf: Path) -> Path:
 def save_model(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, target: Path
 ) -> None:
-    """Write a complete model directory; a reader never sees half of one."""
+    """Write a complete model directory; a reader never sees half of one.
+
+    Of several processes with the same weights, the first alone writes.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        return
     staging = Staging(target)
     try:
         model.save_pretrained(staging.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from transformers import PrinterCallback, Trainer
 from training.engine import subset
 from training.engine.context import RunContext
 from training.engine.data import pair_tokens, read_pairs
+from training.engine.errors import FixableError
 from training.engine.evaluate import metrics as measures
 from training.engine.loop import RunCallback
 from training.engine.models import Loaded
@@ -46,6 +48,7 @@ def choose_rows(
         return earlier
     chosen = subset.by_rows(len(lengths), limits.max_rows, seed)
     if limits.seconds is not None:
+        _refuse_many_processes()
         per_step = context.integer("batch_size")
         per_step *= context.integer("gradient_accumulation")
         speed = _measure(context, lengths, per_step, build)
@@ -61,6 +64,19 @@ def choose_rows(
     if chosen.summary() is not None:
         subset.save(chosen, context.out)
     return chosen
+
+
+def _refuse_many_processes() -> None:
+    """Each process would measure its own speed and choose its own rows."""
+    count = os.environ.get("WORLD_SIZE", "1")
+    if count != "1":
+        raise FixableError(
+            "A time limit cannot be met by several processes.",
+            expected="one process, or no limits.seconds",
+            found=f"{count} processes",
+            fix="Limit the run by limits.max_rows or limits.max_steps.",
+            field="limits.seconds",
+        )
 
 
 def _measure(
