@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
 
-from annotation.models import Project
+from annotation.models import Membership, Project
 from tests.annotation.test_admin_access import answer
 from tests.factories import add_member, make_project, make_tasks, sign_in
 from training.admin.rounds import steps_of
@@ -340,6 +340,16 @@ def test_the_overview_answers_its_questions() -> None:
     assert (trust["first"].count, trust["first"].of) == (6, 6)
     assert cost["attention"] == 6.0
     assert [run.step for run, _, _ in context["running"]["runs"]] == [3]
+    # Another project of theirs: its answers are looked at beside these.
+    second = make_project()
+    Membership.objects.create(project=second, user=people[0], role="reviewer")
+    answer(make_tasks(second)[0], people[1])
+    both = sign_in(people[0])
+    assert both.get("/admin/").context["trust"]["first"].of == 1
+    Membership.objects.filter(user=people[0]).update(role="reviewer")
+    assert both.get("/admin/").context["trust"]["first"].of == 7
+    chosen = both.get("/admin/", {"project": second.slug}).context
+    assert chosen["trust"]["first"].of == 1
     empty = client.get("/admin/", {"project": "unknown"}).context["flow"]
     assert empty["today"] == 6
     stranger = sign_in(add_member(make_project(), "owner")).get("/admin/").context
