@@ -76,9 +76,9 @@ export function optionAt({ desk }: Workspace, digit: string): Option | undefined
 
 /** Choose an option; goes on by itself where the person has asked for that. */
 export function choose({ desk }: Workspace, value: string): void {
-  desk.choose(value);
+  desk.hand.choose(value);
   const correcting = desk.state.get().at !== null;
-  if (settings.get().advance && !correcting && desk.complete) void desk.accept();
+  if (settings.get().advance && !correcting && desk.hand.complete) void desk.accept();
 }
 
 const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
@@ -118,7 +118,7 @@ const flagActions: Action[] = FLAGS.map(({ kind, label }, i) => ({
   enabled: hasTask,
   perform: ({ desk, view }) => {
     const target = view.get().flagTarget;
-    desk.toggleFlag({ kind: "flag", target, flag: kind, note: "", targets: [] });
+    desk.hand.toggleFlag({ kind: "flag", target, flag: kind, note: "", targets: [] });
   },
   pressed: ({ desk, view }) =>
     desk.state
@@ -158,7 +158,7 @@ export const actions: readonly Action[] = [
     whileTyping: true,
     enabled: hasTask,
     perform: ({ desk, focus }) => {
-      if (desk.complete) focus("page");
+      if (desk.hand.complete) focus("page");
       void desk.accept();
     },
   },
@@ -284,7 +284,7 @@ export const actions: readonly Action[] = [
     group: "Answer",
     mode: "task",
     enabled: ({ desk }) => desk.questions.length > 1,
-    perform: ({ desk }) => desk.focusQuestion(desk.state.get().question - 1),
+    perform: ({ desk }) => desk.hand.focusQuestion(desk.state.get().question - 1),
   },
   {
     name: "next-question",
@@ -293,7 +293,7 @@ export const actions: readonly Action[] = [
     group: "Answer",
     mode: "task",
     enabled: ({ desk }) => desk.questions.length > 1,
-    perform: ({ desk }) => desk.focusQuestion(desk.state.get().question + 1),
+    perform: ({ desk }) => desk.hand.focusQuestion(desk.state.get().question + 1),
   },
   {
     name: "close",

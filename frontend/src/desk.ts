@@ -4,7 +4,8 @@
  */
 import { ApiError, type Api } from "./api";
 import type { DraftStore } from "./drafts";
-import { uuid } from "./ids";
+import { answerEntry, skipEntry } from "./entries";
+import { Hand, type HandState } from "./hand";
 import {
   askable,
   draftOf,
@@ -14,27 +15,21 @@ import {
   sameJudgments,
   type Draft,
 } from "./judgments";
-import { Leases } from "./leases";
+import { Leases, mergeLeases } from "./leases";
 import type { Outbox } from "./outbox";
-import type { AnswerEntry, SkipEntry } from "./outboxStorage";
+import type { AnswerEntry } from "./outboxStorage";
 import { mergePast, type Past } from "./past";
 import { Store } from "./store";
-import { ActiveTimer } from "./timer";
 import type {
   Assignment,
   AssignmentBatch,
-  FlagJudgment,
-  Judgment,
   Progress,
   Project,
   Question,
   Thanks,
 } from "./types";
 
-/** A skip waits this long before it is sent, so that undo can take it back. */
-export const SKIP_GRACE_MS = 10_000;
-
-export interface DeskState {
+export interface DeskState extends HandState {
   phase: "loading" | "open" | "finished" | "paused" | "failed";
   /** queue[0] is in front; the rest is leased ahead. */
   queue: Assignment[];
@@ -42,9 +37,6 @@ export interface DeskState {
   past: Past[];
   /** The place in `past` of the answer being corrected. */
   at: number | null;
-  draft: Draft;
-  /** The place of the question that digits answer. */
-  question: number;
   progress: Progress;
   thanks: Thanks | null;
   /** What went wrong, and what happens next. */
@@ -69,7 +61,7 @@ export interface DeskParts {
 export class Desk {
   readonly state: Store<DeskState>;
   readonly questions: Question[];
-  timer = new ActiveTimer();
+  readonly hand: Hand<DeskState>;
 
   #parts: DeskParts;
   #leases: Leases;
@@ -93,6 +85,12 @@ export class Desk {
       error: null,
       notice: null,
       offline: false,
+    });
+    this.hand = new Hand({
+      state: this.state,
+      questions: this.questions,
+      drafts: parts.drafts,
+      shown: () => this.shown,
     });
     this.#leases = new Leases({
       api: parts.api,
@@ -141,7 +139,7 @@ export class Desk {
   }
 
   stop(): void {
-    this.#keepTime();
+    this.hand.keep();
     this.#leases.stop();
     for (const stop of this.#stop) stop();
     this.#stop = [];
@@ -150,13 +148,13 @@ export class Desk {
   /** The person pressed, moved or scrolled. */
   touch(): void {
     this.#leases.touch();
-    this.timer.touch();
+    this.hand.timer.touch();
   }
 
   /** The page was hidden: stop the clock and put the time down. */
   hide(): void {
-    this.timer.pause();
-    this.#keepTime();
+    this.hand.timer.pause();
+    this.hand.keep();
   }
 
   // --- Getting tasks ---------------------------------------------------
@@ -172,24 +170,8 @@ export class Desk {
     if (before.offline) this.#parts.outbox.kick();
     const gone = this.#unsent();
     for (const past of before.past) gone.add(past.assignment.id);
-    const fresh = new Map(batch.assignments.map((each) => [each.id, each]));
-    const held = before.queue.map((each) => {
-      const lease = fresh.get(each.id);
-      // Only the lease is new: the screen keeps the very same task.
-      return lease ? { ...each, expires_at: lease.expires_at } : each;
-    });
-    const known = new Set(held.map((each) => each.id));
-    let added = batch.assignments.filter(
-      (each) => !known.has(each.id) && !gone.has(each.id) && !each.answer,
-    );
-    if (held.length === 0) {
-      const front = Number(this.#parts.memory?.getItem(this.#frontKey));
-      added = [
-        ...added.filter((each) => each.id === front),
-        ...added.filter((each) => each.id !== front),
-      ];
-    }
-    const queue = [...held, ...added];
+    const front = Number(this.#parts.memory?.getItem(this.#frontKey));
+    const queue = mergeLeases({ queue: before.queue, batch, gone, front });
     this.#serverState = batch.state;
     this.state.set({
       queue,
@@ -248,68 +230,7 @@ export class Desk {
     );
   }
 
-  // --- The answer in hand -----------------------------------------------
-
-  choose(value: string): void {
-    const question = this.questions[this.state.get().question];
-    if (!question) return;
-    const { draft } = this.state.get();
-    this.#edit({ choices: { ...draft.choices, [question.id]: value } });
-    const next = this.questions.findIndex((each) => {
-      return !this.state.get().draft.choices[each.id];
-    });
-    if (next >= 0) this.focusQuestion(next);
-  }
-
-  focusQuestion(place: number): void {
-    const last = this.questions.length - 1;
-    this.state.set({ question: Math.max(0, Math.min(last, place)) });
-  }
-
-  setReason(reason: string): void {
-    this.#edit({ reason });
-  }
-
-  /** Set a flag, or take it back when it is there already. */
-  toggleFlag(flag: FlagJudgment): void {
-    const { flags } = this.state.get().draft;
-    const others = flags.filter(
-      (each) => each.flag !== flag.flag || each.target !== flag.target,
-    );
-    const had = others.length < flags.length;
-    this.#edit({ flags: had ? others : [...others, flag] });
-  }
-
-  noteFlag(flag: FlagJudgment, note: string): void {
-    const flags = this.state
-      .get()
-      .draft.flags.map((each) =>
-        each.flag === flag.flag && each.target === flag.target ? { ...each, note } : each,
-      );
-    this.#edit({ flags });
-  }
-
-  get complete(): boolean {
-    return this.shown !== null && lackOf(this.state.get().draft, this.questions) === null;
-  }
-
-  #edit(change: Partial<Draft>): void {
-    const shown = this.shown;
-    if (!shown) return;
-    const draft = { ...this.state.get().draft, ...change };
-    draft.activeMs = this.timer.elapsedMs();
-    this.state.set({ draft, notice: null });
-    this.#parts.drafts.save(shown.id, draft);
-  }
-
-  #keepTime(): void {
-    const { draft } = this.state.get();
-    const touched =
-      Object.keys(draft.choices).length > 0 || draft.reason || draft.flags.length > 0;
-    const shown = this.shown;
-    if (!shown || !touched) return;
-    this.#parts.drafts.save(shown.id, { ...draft, activeMs: this.timer.elapsedMs() });
-  }
+  // --- Answering ---------------------------------------------------------
 
   /** Accept the answer and go on. The answer is on the disk first. */
   async accept(): Promise<void> {
@@ -330,7 +251,12 @@ export class Desk {
       this.toPresent();
       return this.notify("Nothing changed.");
     }
-    const entry = this.#answerEntry({ shown, judgments, earlier });
+    const entry = answerEntry({
+      ...this.#origin(shown),
+      judgments,
+      activeMs: this.hand.timer.elapsedMs(),
+      earlier,
+    });
     const done: Past = {
       kind: "answer",
       assignment: shown,
@@ -375,41 +301,9 @@ export class Desk {
     }
   }
 
-  #answerEntry(of: {
-    shown: Assignment;
-    judgments: Judgment[];
-    earlier: Past | null;
-  }): AnswerEntry {
-    const clientId = uuid();
-    return {
-      ...this.#entryBase(of.shown, clientId),
-      kind: "answer",
-      corrects: of.earlier && !of.earlier.feedbackId ? of.earlier.clientId : null,
-      body: {
-        client_id: clientId,
-        judgments: of.judgments,
-        active_ms: this.timer.elapsedMs(),
-        protocol_version: of.shown.protocol_version,
-        supersedes: of.earlier?.feedbackId ?? null,
-      },
-    };
-  }
-
-  #entryBase(
-    assignment: Assignment,
-    clientId: string,
-  ): Omit<AnswerEntry, "kind" | "body" | "corrects"> {
-    return {
-      client_id: clientId,
-      user: this.#parts.user,
-      project: this.#parts.project.slug,
-      assignment,
-      created_at: Date.now(),
-      send_after: 0,
-      attempts: 0,
-      claim: null,
-      refusal: null,
-    };
+  #origin(assignment: Assignment) {
+    const { user, project } = this.#parts;
+    return { user, project: project.slug, assignment };
   }
 
   /** Put the task in front aside and open the next one. */
@@ -422,13 +316,9 @@ export class Desk {
     this.#leases.topUp();
   }
 
-  /** Lay a task on the desk, with its draft if one was begun. */
-  #open(assignment: Assignment | null, fallback: Draft = EMPTY_DRAFT): void {
-    const stored = assignment ? this.#parts.drafts.load(assignment.id) : null;
-    const draft = stored ?? fallback;
-    this.timer = new ActiveTimer({ total: draft.activeMs });
-    if (typeof document === "undefined" || !document.hidden) this.timer.touch();
-    this.state.set({ draft, question: 0 });
+  /** Lay a task on the desk. */
+  #open(assignment: Assignment | null, fallback?: Draft): void {
+    this.hand.take(assignment, fallback);
     if (assignment && this.state.get().at === null) {
       this.#parts.memory?.setItem(this.#frontKey, String(assignment.id));
     }
@@ -443,14 +333,7 @@ export class Desk {
     const { at, draft } = this.state.get();
     const shown = this.shown;
     if (!shown || at !== null || this.#busy) return;
-    const clientId = uuid();
-    const [flag] = draft.flags;
-    const entry: SkipEntry = {
-      ...this.#entryBase(shown, clientId),
-      kind: "skip",
-      send_after: Date.now() + SKIP_GRACE_MS,
-      body: { reason, flag: flag ? { kind: flag.flag, note: flag.note } : null },
-    };
+    const entry = skipEntry({ ...this.#origin(shown), reason, flag: draft.flags[0] });
     this.#busy = true;
     try {
       await this.#parts.outbox.add(entry);
@@ -460,12 +343,12 @@ export class Desk {
     } finally {
       this.#busy = false;
     }
-    this.#keepTime();
+    this.hand.keep();
     this.#leave({
       kind: "skip",
       assignment: shown,
       judgments: [],
-      clientId,
+      clientId: entry.client_id,
       feedbackId: null,
     });
     this.notify("Skipped. Undo brings it back for ten seconds.");
@@ -480,7 +363,7 @@ export class Desk {
 
   /** Undo: back to the last answer, then the one before it. */
   async back(): Promise<void> {
-    this.#keepTime();
+    this.hand.keep();
     const { at, past } = this.state.get();
     const place = (at ?? past.length) - 1;
     const earlier = past[place];
@@ -507,7 +390,7 @@ export class Desk {
   forward(): void {
     const { at, past } = this.state.get();
     if (at === null) return;
-    this.#keepTime();
+    this.hand.keep();
     const next = past.findIndex((each, i) => i > at && each.kind === "answer");
     if (next < 0) return this.toPresent();
     const later = past[next]!;
@@ -517,7 +400,7 @@ export class Desk {
 
   toPresent(): void {
     if (this.state.get().at === null) return;
-    this.#keepTime();
+    this.hand.keep();
     this.state.set({ at: null, notice: null });
     this.#open(this.state.get().queue[0] ?? null);
     this.#settlePhase();

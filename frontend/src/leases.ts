@@ -12,6 +12,32 @@ const UPKEEP_EVERY_MS = 15_000;
 /** Leases of a person who has been away longer than this are let go. */
 const AWAY_AFTER_MS = 5 * 60_000;
 
+interface Merging {
+  queue: readonly Assignment[];
+  batch: AssignmentBatch;
+  /** Tasks that are answered or skipped here, whatever the server knows yet. */
+  gone: ReadonlySet<number>;
+  /** The task that was in front before a reload. */
+  front: number;
+}
+
+/** The queue with renewed leases and new tasks, in an order that moves nothing. */
+export function mergeLeases({ queue, batch, gone, front }: Merging): Assignment[] {
+  const fresh = new Map(batch.assignments.map((each) => [each.id, each]));
+  const held = queue.map((each) => {
+    const lease = fresh.get(each.id);
+    // Only the lease is new: the screen keeps the very same task.
+    return lease ? { ...each, expires_at: lease.expires_at } : each;
+  });
+  const known = new Set(held.map((each) => each.id));
+  const added = batch.assignments.filter(
+    (each) => !known.has(each.id) && !gone.has(each.id) && !each.answer,
+  );
+  if (held.length > 0) return [...held, ...added];
+  const first = added.filter((each) => each.id === front);
+  return [...first, ...added.filter((each) => each.id !== front)];
+}
+
 export interface LeasesParts {
   api: Pick<Api, "lease" | "renew">;
   project: Project;

@@ -9,14 +9,12 @@ import { anAssignment, aQuestion } from "./made";
 const desk = {
   questions: [aQuestion()],
   shown: anAssignment(1),
-  complete: true,
+  hand: { complete: true, choose: vi.fn(), toggleFlag: vi.fn() },
   canGoBack: true,
   state: new Store({ question: 0, at: null as number | null, draft: { flags: [], choices: {} } }),
-  choose: vi.fn(),
   accept: vi.fn(async () => undefined),
   back: vi.fn(async () => undefined),
   skip: vi.fn(async () => undefined),
-  toggleFlag: vi.fn(),
   toPresent: vi.fn(),
 };
 
@@ -57,12 +55,12 @@ test("names are unique, and every action has a label and a key", () => {
 
 test("digits choose left to right, and zero is both bad", () => {
   for (const key of ["1", "4", "7", "0"]) press(key);
-  expect(desk.choose.mock.calls.flat()).toEqual(["a3", "tie", "b3", "both_bad"]);
+  expect(desk.hand.choose.mock.calls.flat()).toEqual(["a3", "tie", "b3", "both_bad"]);
 });
 
 test("digits beyond the scale do nothing", () => {
   press("8");
-  expect(desk.choose).not.toHaveBeenCalled();
+  expect(desk.hand.choose).not.toHaveBeenCalled();
 });
 
 test("a choice waits for Enter", () => {
@@ -98,7 +96,7 @@ test("S then a digit skips with that reason", () => {
 test("F then a digit flags, and digits choose again after Escape", () => {
   press("f");
   press("1");
-  expect(desk.toggleFlag).toHaveBeenCalledWith({
+  expect(desk.hand.toggleFlag).toHaveBeenCalledWith({
     kind: "flag",
     target: "task",
     flag: "pii",
@@ -107,7 +105,7 @@ test("F then a digit flags, and digits choose again after Escape", () => {
   });
   press("Escape");
   press("1");
-  expect(desk.choose).toHaveBeenCalledWith("a3");
+  expect(desk.hand.choose).toHaveBeenCalledWith("a3");
 });
 
 test("switches turn on and off by the same key", () => {

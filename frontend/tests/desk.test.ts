@@ -97,13 +97,13 @@ async function sit(questions: Question[] = [aQuestion()]): Promise<Desk> {
 }
 
 async function answer(desk: Desk, value = "a2"): Promise<void> {
-  desk.choose(value);
+  desk.hand.choose(value);
   await desk.accept();
 }
 
 test("accepting moves on at once and sends what was chosen", async () => {
   const desk = await sit();
-  desk.setReason("  it is right ");
+  desk.hand.setReason("  it is right ");
   await answer(desk, "b3");
   expect(desk.shown?.id).toBe(2);
   expect(desk.state.get().draft).toMatchObject({ choices: {}, reason: "" });
@@ -145,14 +145,14 @@ test("a required reason is asked for", async () => {
   await answer(desk);
   expect(desk.shown?.id).toBe(1);
   expect(desk.state.get().notice?.text).toContain("reason");
-  desk.setReason("because");
+  desk.hand.setReason("because");
   await desk.accept();
   expect(desk.shown?.id).toBe(2);
 });
 
 test("pressing Enter twice sends one answer and skips no task", async () => {
   const desk = await sit();
-  desk.choose("tie");
+  desk.hand.choose("tie");
   await Promise.all([desk.accept(), desk.accept()]);
   await outbox.settled();
   expect(desk.shown?.id).toBe(2);
@@ -179,7 +179,7 @@ test("a task whose answer is still on its way does not come back", async () => {
 describe("undo", () => {
   test("brings the last answer back with its values and corrects it", async () => {
     const desk = await sit();
-    desk.setReason("first thought");
+    desk.hand.setReason("first thought");
     await answer(desk, "a1");
     await outbox.settled();
     await desk.back();
@@ -224,7 +224,7 @@ describe("undo", () => {
   test("keeps the draft of the task that was open", async () => {
     const desk = await sit();
     await answer(desk);
-    desk.setReason("half a thou");
+    desk.hand.setReason("half a thou");
     await desk.back();
     desk.toPresent();
     expect(desk.shown?.id).toBe(2);
@@ -264,7 +264,7 @@ describe("undo", () => {
 test("a skip carries its reason and the flag that was set", async () => {
   const desk = await sit();
   const note = "a phone number";
-  desk.toggleFlag({ kind: "flag", target: "task", flag: "pii", note, targets: [] });
+  desk.hand.toggleFlag({ kind: "flag", target: "task", flag: "pii", note, targets: [] });
   await desk.skip("Other");
   const [entry] = await storage.all();
   expect(entry?.body).toEqual({ reason: "Other", flag: { kind: "pii", note: "a phone number" } });
@@ -279,16 +279,16 @@ test("a flag is set and taken back by the same call", async () => {
     note: "",
     targets: [],
   };
-  desk.toggleFlag(flag);
+  desk.hand.toggleFlag(flag);
   expect(desk.state.get().draft.flags).toEqual([flag]);
-  desk.toggleFlag(flag);
+  desk.hand.toggleFlag(flag);
   expect(desk.state.get().draft.flags).toEqual([]);
 });
 
 test("a draft survives a reload, and goes with the answer", async () => {
   const before = await sit();
-  before.choose("a2");
-  before.setReason("so far");
+  before.hand.choose("a2");
+  before.hand.setReason("so far");
   before.stop();
   const after = await sit();
   expect(after.state.get().draft).toMatchObject({ choices: { overall: "a2" }, reason: "so far" });
@@ -357,10 +357,10 @@ test("a refusal that a person can mend is shown with what to do", async () => {
 
 test("several questions are answered one after the other", async () => {
   const desk = await sit([aQuestion(), aQuestion({ id: "style", criterion: "style" })]);
-  desk.choose("a1");
-  expect(desk.complete).toBe(false);
+  desk.hand.choose("a1");
+  expect(desk.hand.complete).toBe(false);
   expect(desk.state.get().question).toBe(1);
-  desk.choose("b1");
+  desk.hand.choose("b1");
   await desk.accept();
   await outbox.settled();
   expect(server.rows[0]?.judgments.map((each) => (each.kind === "flag" ? "" : each.question))).toEqual(["overall", "style"]);

@@ -95,14 +95,14 @@ export function FlagPanel() {
               placeholder="Note (optional)"
               maxLength={500}
               value={flag.note}
-              onChange={(event) => workspace.desk.noteFlag(flag, event.target.value)}
+              onChange={(event) => workspace.desk.hand.noteFlag(flag, event.target.value)}
             />
           </label>
           <button
             type="button"
             className="button"
             onMouseDown={keepFocus}
-            onClick={() => workspace.desk.toggleFlag(flag)}
+            onClick={() => workspace.desk.hand.toggleFlag(flag)}
           >
             Remove
           </button>

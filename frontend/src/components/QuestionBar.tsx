@@ -36,7 +36,7 @@ function Reason() {
         placeholder={need === "required" ? "Why? A reason is required" : "Why? A reason helps"}
         value={reason}
         disabled={workspace.desk.shown === null}
-        onChange={(event) => workspace.desk.setReason(event.target.value)}
+        onChange={(event) => workspace.desk.hand.setReason(event.target.value)}
       />
       {!reason && key && <KeyCap keys={key} />}
     </div>

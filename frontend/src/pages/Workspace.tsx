@@ -142,9 +142,9 @@ function Room({ project }: { project: Project }) {
       <main>
         <Tasks />
         <Standing />
+        <Drawer project={project} />
       </main>
       <QuestionBar />
-      <Drawer project={project} />
       {view.mode === "sheet" && <HelpSheet />}
     </div>
   );

@@ -42,7 +42,7 @@ export function Scale({ question, place, stacked }: Props) {
   const idle = desk.phase === "loading" || workspace.desk.shown === null;
 
   const pick = (value: string): void => {
-    workspace.desk.focusQuestion(place);
+    workspace.desk.hand.focusQuestion(place);
     choose(workspace, value);
   };
 
@@ -59,8 +59,8 @@ export function Scale({ question, place, stacked }: Props) {
     const at = options.findIndex((option) => option.value === chosen);
     const next = options[Math.max(0, Math.min(options.length - 1, at + by))];
     if (!next) return;
-    workspace.desk.focusQuestion(place);
-    workspace.desk.choose(next.value);
+    workspace.desk.hand.focusQuestion(place);
+    workspace.desk.hand.choose(next.value);
     const buttons = event.currentTarget.querySelectorAll<HTMLElement>("[role=radio]");
     buttons[options.indexOf(next)]?.focus();
   };
