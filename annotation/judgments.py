@@ -30,7 +30,7 @@ class Strict(BaseModel):
 
 
 class Ref(Strict):
-    """A place a judgment leans on: a passage's sentence or a stretch of a completion."""
+    """A place a judgment leans on: a passage's sentence or part of a completion."""
 
     doc: Name | None = None
     sentence: str | int | None = None

@@ -66,9 +66,7 @@ def _limits(request: HttpRequest, username: str) -> list[tuple[str, int]]:
     ]
 
 
-def check_password(
-    request: HttpRequest, *, username: str, password: str
-) -> User:
+def check_password(request: HttpRequest, *, username: str, password: str) -> User:
     """Return the person of a user name and password, at a limited rate.
 
     Raises:

@@ -765,7 +765,7 @@ export interface components {
         };
         /**
          * Ref
-         * @description A place a judgment leans on: a passage's sentence or a stretch of a completion.
+         * @description A place a judgment leans on: a passage's sentence or part of a completion.
          */
         Ref: {
             /** Doc */

@@ -22,7 +22,9 @@ class ModelVersion(models.Model):
     role = models.CharField(max_length=10, choices=Role)
     source = models.CharField(
         max_length=500,
-        help_text="A directory, hub id, .gguf file or wheel:NAME that the engine loads.",
+        help_text=(
+            "A directory, hub id, .gguf file or wheel:NAME that the engine loads."
+        ),
     )
     sha256 = models.CharField(max_length=64, blank=True)
     parent = models.ForeignKey(

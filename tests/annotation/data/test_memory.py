@@ -28,7 +28,9 @@ def drain(export: Export) -> int:
     return sum(lines.count(b"\n") for lines in export.jsonl())
 
 
-def test_an_export_more_than_twice_as_large_takes_no_more_memory(tmp_path: Path) -> None:
+def test_an_export_more_than_twice_as_large_takes_no_more_memory(
+    tmp_path: Path,
+) -> None:
     few, many = make_comparisons("few", FEW), make_comparisons("many", MANY)
     for view in ("pairs", "feedback"):
         small = Export(few, view=view)
