@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import connection
@@ -88,9 +89,15 @@ def answer_in_bulk(project: Project, actor: Actor, count: int) -> list[int]:
 
     The trigger counts each, so a task with a larger overlap stays open for others.
     """
-    tasks = list(
-        project.tasks.order_by("id").values_list("id", flat=True)[:count].iterator()
-    )
+    tasks = list(project.tasks.order_by("id").values_list("id", flat=True)[:count])
+    answers_in_bulk(project, [(task, actor) for task in tasks])
+    return tasks
+
+
+def answers_in_bulk(
+    project: Project, pairs: Sequence[tuple[int, Actor]], *, feedback: bool = False
+) -> None:
+    """Mark tasks as answered by actors; with `feedback`, what they said as well."""
     now = timezone.now()
     times = ("", now, now + timedelta(minutes=15), now, "", "")
     _copy(
@@ -99,10 +106,34 @@ def answer_in_bulk(project: Project, actor: Actor, count: int) -> list[int]:
         "skip_reason, raw_text)",
         (
             (task, project.pk, actor.pk, 0, "{0,1}", "human", "answered", True, *times)
-            for task in tasks
+            for task, actor in pairs
         ),
     )
-    return tasks
+    if not feedback:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO annotation_feedback
+                (id, client_id, assignment_id, project_id, actor_id, judgments,
+                 active_ms, protocol_id, content_hash, late, created_at)
+            SELECT gen_random_uuid(), gen_random_uuid(), a.id, a.project_id, a.actor_id,
+                jsonb_build_array(jsonb_build_object(
+                    'kind', 'compare', 'question', 'overall', 'outcome', 'a',
+                    'strength', 2, 'scale', 'compare-7@1',
+                    'a', s.ids[1], 'b', s.ids[2])),
+                1000, t.protocol_id, repeat('0', 64), false, now()
+            FROM annotation_assignment a
+            JOIN annotation_task t ON t.id = a.task_id
+            CROSS JOIN LATERAL (
+                SELECT array_agg(completion_id ORDER BY position) AS ids
+                FROM annotation_taskcompletion WHERE task_id = t.id
+            ) s
+            WHERE a.project_id = %s AND a.state = 'answered'
+            """,
+            [project.pk],
+        )
+        cursor.execute("ANALYZE annotation_feedback")
 
 
 def _copy(target: str, rows: object) -> None:
