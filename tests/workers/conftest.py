@@ -116,7 +116,7 @@ def start_worker(
 
 
 def eventually(
-    holds: Callable[[], object], *, seconds: float = 60, what: str = "it"
+    holds: Callable[[], object], *, seconds: float = 180, what: str = "it"
 ) -> None:
     """Wait until something holds, or fail after a while."""
     deadline = time.monotonic() + seconds

@@ -14,7 +14,12 @@ from tests.workers.conftest import StartWorker, eventually
 from training.models import ModelVersion, Round
 from training.services import rounds
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.loop]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.loop,
+    # Five engines start one after the other: minutes on a machine with other work.
+    pytest.mark.timeout(600),
+]
 
 TINY = {"batch_size": 8, "max_length": 64}
 SETTINGS = {
@@ -65,7 +70,7 @@ def test_a_round_leads_from_labels_to_the_next_queue(
         first.refresh_from_db()
         return first.state in rounds.OVER
 
-    eventually(is_over, seconds=150, what="the end of the round")
+    eventually(is_over, seconds=400, what="the end of the round")
     assert (first.state, first.error) == ("done", None)
 
     # What it learned from and what it made can be traced.
