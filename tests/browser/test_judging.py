@@ -179,11 +179,14 @@ def test_skip_and_flag_ask_for_a_reason_and_undo_takes_a_skip_back(
 
 def test_a_skip_reaches_the_server_with_its_reason(world: World) -> None:
     page = world.page()
+    page.clock.install()
     page.keyboard.press("s")
     page.get_by_label("Another reason").fill("It is about my neighbour")
     page.keyboard.press("Enter")
     # Undo can take it back for ten seconds; then it goes.
     expect(page.get_by_text("Skipped. Undo brings it back")).to_be_visible()
+    assert not Assignment.objects.filter(state=Assignment.State.SKIPPED).exists()
+    page.clock.fast_forward(10_500)
     saved(page)
     skipped = Assignment.objects.get(state=Assignment.State.SKIPPED)
     assert skipped.skip_reason == "It is about my neighbour"
