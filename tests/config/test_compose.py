@@ -315,7 +315,7 @@ def test_postgres_runs_its_command_and_becomes_healthy(
     stage: Any, free_port: int, tmp_path: Path
 ) -> None:
     identity = server_identity([tmp_path])
-    as_server = {"preexec_fn": identity.preexec(signal.SIGKILL)}
+    as_server: dict[str, Any] = {"preexec_fn": identity.preexec(signal.SIGKILL)}
     data = tmp_path / "pgdata"
     data.mkdir(mode=0o700)
     identity.own(data)
