@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 from pytest_django import DjangoAssertNumQueries
 
-from annotation.models import Membership, Project
+from annotation.models import Feedback, Membership, Project
 from tests.annotation.test_admin_access import answer
 from tests.factories import add_member, make_project, make_tasks, sign_in
 from training.admin.rounds import steps_of
@@ -350,6 +350,22 @@ def test_the_overview_answers_its_questions() -> None:
     assert both.get("/admin/").context["trust"]["first"].of == 7
     chosen = both.get("/admin/", {"project": second.slug}).context
     assert chosen["trust"]["first"].of == 1
+    # A correction takes the place of what it corrects.
+    first = Feedback.objects.filter(project=project).earliest("created_at")
+    changed = [{**first.judgments[0], "outcome": "tie", "strength": 0}]
+    Feedback.objects.create(
+        client_id=first.pk,
+        assignment=first.assignment,
+        project=project,
+        actor=first.actor,
+        judgments=changed,
+        protocol=first.protocol,
+        content_hash="1" * 64,
+        supersedes=first,
+    )
+    trust = client.get("/admin/").context["trust"]
+    assert (trust["agreement"].count, trust["agreement"].of) == (2, 3)
+    assert (trust["ties"].count, trust["ties"].of) == (1, 6)
     empty = client.get("/admin/", {"project": "unknown"}).context["flow"]
     assert empty["today"] == 6
     stranger = sign_in(add_member(make_project(), "owner")).get("/admin/").context
@@ -422,5 +438,5 @@ def test_the_overview_asks_the_same_however_much_there_is(
     for _ in range(5):
         make_run(project)
     client.get("/admin/")
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(24):
         assert client.get("/admin/").status_code == 200

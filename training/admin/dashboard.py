@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.timezone import localtime, now
 
 from annotation.admin.scope import ENTERS, projects
-from annotation.models import Assignment, Feedback, Project, Task
+from annotation.models import Actor, Assignment, Feedback, Project, Task
 from annotation.quality.summary import Share, agreement, first_shown
 from training.admin.live import percent, said
 from training.models import Round, Snapshot, TrainingRun
@@ -136,22 +136,38 @@ def trust(scope: list[int]) -> dict[str, Any]:
 
 
 def newest_answers(scope: list[int]) -> list[tuple[int, int | None, list[Any]]]:
-    """Return (task, account or None, judgments) of people's newest answers.
+    """Return (task, account or None, judgments) of people among the newest answers.
 
-    Each project's own, so that each is one short walk along its index.
+    Each project's own, one short walk along its index with nothing joined: the rest
+    is looked up for these rows alone.
     """
     share = max(100, LOOKED_AT // max(1, len(scope)))
     parts = [
-        Feedback.objects.filter(
-            project=project, actor__kind="human", superseded_by__isnull=True
-        )
+        Feedback.objects.filter(project=project)
         .order_by("-created_at")
-        .values_list("assignment__task", "actor__user", "judgments")[:share]
+        .values_list("id", "supersedes", "assignment", "actor", "judgments")[:share]
         for project in scope
     ]
     if not parts:
         return []
-    return list(parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0])
+    rows = list(parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0])
+    # A correction is newer than what it corrects, so it is among these rows.
+    corrected = {supersedes for _, supersedes, _, _, _ in rows if supersedes}
+    people = dict(
+        Actor.objects.filter(
+            pk__in={actor for _, _, _, actor, _ in rows}, kind=Actor.Kind.HUMAN
+        ).values_list("pk", "user")
+    )
+    tasks = dict(
+        Assignment.objects.filter(
+            pk__in={assignment for _, _, assignment, _, _ in rows}
+        ).values_list("pk", "task")
+    )
+    return [
+        (tasks[assignment], people[actor], judgments)
+        for pk, _, assignment, actor, judgments in rows
+        if actor in people and pk not in corrected
+    ]
 
 
 def _trust_said(agreed: Share, first: Share) -> str:
