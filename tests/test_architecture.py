@@ -8,9 +8,10 @@ import re
 import subprocess
 import sys
 import tomllib
+from email.message import Message
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -141,7 +142,7 @@ def pinned() -> list[str]:
 
 def licence_of(package: Distribution) -> str:
     """Return all that a package says of its licence, its file's start included."""
-    facts = package.metadata
+    facts = cast(Message, package.metadata)
     said = [
         str(facts.get("License-Expression") or ""),
         (str(facts.get("License") or "")).split("\n")[0][:200],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -206,7 +207,7 @@ def assign(task: Task, user: User, state: str) -> Assignment:
         order=[0, 1],
         state=state,
         leased_at=now,
-        expires_at=now + timezone.timedelta(hours=1),
+        expires_at=now + timedelta(hours=1),
         ended_at=now if state == "answered" else None,
     )
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.db.models import QuerySet
 from tqdm import tqdm
@@ -134,7 +135,7 @@ class Follower:
         assert loop.round is not None
         self.loop, self.round, self.say = loop, loop.round, say
         self.state, self.entered = "", time.monotonic()
-        self.bar: tqdm[None] | None = None
+        self.bar: Any = None  # tqdm's type asks what it iterates over: nothing
         self.shown: TrainingRun | None = None
 
     def follow(self) -> None:

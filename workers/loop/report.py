@@ -158,7 +158,7 @@ def as_markdown(facts: dict[str, Any]) -> Iterator[str]:
 def _subset(subset: dict[str, Any] | None) -> str:
     if not subset:
         return "all rows"
-    kept, of = subset.get("kept"), subset.get("of")
+    kept, of = int(subset["kept"]), int(subset["of"])
     if kept == of:
         return f"all {of} rows"
     return f"{kept} of {of} rows (seed {subset.get('seed')}); {of - kept} left out"

@@ -32,8 +32,8 @@ def tasks_in_bulk(
     reply = json.dumps([{"role": "assistant", "content": text}])
     mark = f"{project.pk}-{start}"
     kept = ("train", "", "", now)
-    asked = (protocol, 0, "human", 5, "", "{}", project.overlap, 0, 0)
-    asked += ("open", False, False)
+    counters = (project.overlap, 0, 0)
+    asked = (protocol, 0, "human", 5, "", "{}", *counters, "open", False, False)
     sides = [[uuid.uuid4() for _ in range(prompts)] for _ in range(2)]
     _copy(
         "annotation_prompt (id, project_id, messages, metadata, content_hash, "

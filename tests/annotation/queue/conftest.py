@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
 
     from annotation.models import Project
     from tests.annotation.queue.person import Person
@@ -27,7 +27,7 @@ def no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_static_files(settings: SettingsWrapper) -> None:
+def no_static_files(settings: Settings) -> None:
     """Spare every test client the search for the workspace's files."""
     settings.MIDDLEWARE = [
         name for name in settings.MIDDLEWARE if not name.startswith("whitenoise")

@@ -28,7 +28,7 @@ class Person:
 
     def one(self, slug: str, **query: Any) -> dict[str, Any]:
         (assignment,) = self.lease(slug, count=1, **query)["assignments"]
-        return assignment  # type: ignore[no-any-return]
+        return dict(assignment)
 
     def post(self, path: str, body: Any = None) -> Any:
         return self.client.post(f"/api/v1{path}", body, content_type="application/json")

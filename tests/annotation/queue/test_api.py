@@ -168,7 +168,7 @@ def test_token_acts_within_its_scopes_and_project(
     ],
 )
 def test_token_that_is_over_is_refused(
-    alice: Person, project: Project, spoil: dict
+    alice: Person, project: Project, spoil: dict[str, Any]
 ) -> None:
     token, secret = make_token(user=alice.user, name="t", scopes=["read"])
     ApiToken.objects.filter(pk=token.pk).update(**spoil)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from annotation.models import Assignment, Project, QueueCursor, Task
 from annotation.services import leasing
@@ -12,7 +15,7 @@ from tests import factories
 from tests.annotation.queue.person import Person, member
 
 
-def tasks_of(handed: dict) -> list[int]:
+def tasks_of(handed: dict[str, Any]) -> list[int]:
     ids = [assignment["id"] for assignment in handed["assignments"]]
     by_id = dict(Assignment.objects.filter(pk__in=ids).values_list("pk", "task_id"))
     return [by_id[pk] for pk in ids]
@@ -92,7 +95,7 @@ def test_higher_priority_is_asked_first(alice: Person, project: Project) -> None
     "fields", [{"state": "held"}, {"state": "closed"}, {"route": "ai"}]
 )
 def test_tasks_that_are_not_for_people_now_are_not_handed_out(
-    alice: Person, project: Project, fields: dict
+    alice: Person, project: Project, fields: dict[str, Any]
 ) -> None:
     Task.objects.update(**fields)
     handed = alice.lease("letters", count=5)
@@ -128,7 +131,7 @@ def test_search_from_the_start_rests_after_it_found_nothing(
 
 
 def test_search_from_the_start_comes_round_even_while_there_is_more_ahead(
-    alice: Person, bob: Person, project: Project, settings
+    alice: Person, bob: Person, project: Project, settings: Settings
 ) -> None:
     hers = alice.lease("letters", count=2)
     assert len(tasks_of(bob.lease("letters", count=2))) == 2
@@ -174,7 +177,7 @@ def test_two_tabs_of_one_person_hold_different_tasks(
 
 
 def test_one_person_holds_a_limited_number_of_tasks(
-    alice: Person, project: Project, settings
+    alice: Person, project: Project, settings: Settings
 ) -> None:
     settings.LIVE_LEASES_PER_PERSON = 4
     assert len(alice.lease("letters", count=3)["assignments"]) == 3
@@ -238,11 +241,11 @@ def test_order_is_balanced_over_each_two_hand_outs_and_differs_by_person(
             person.lease("letters", count=5)
         orders = Assignment.objects.filter(actor__user=person.user).order_by("id")
         drawn[person.user.username] = list(orders.values_list("order", flat=True))
-    for orders in drawn.values():
-        assert len(orders) == 40
-        for pair in zip(orders[::2], orders[1::2], strict=True):
+    for seen in drawn.values():
+        assert len(seen) == 40
+        for pair in zip(seen[::2], seen[1::2], strict=True):
             assert sorted(pair) == [[0, 1], [1, 0]]
-        firsts = [order[0] for order in orders[::2]]
+        firsts = [order[0] for order in seen[::2]]
         assert 0 < sum(firsts) < 20  # neither always the same side first
     assert drawn["alice"] != drawn["bob"]
 

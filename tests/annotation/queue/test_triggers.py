@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import DatabaseError, transaction
 
@@ -34,7 +36,7 @@ def test_prompt_group_never_crosses_splits() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("change", [{"split": "test"}, {"messages": []}])
-def test_prompts_are_never_edited(change: dict) -> None:
+def test_prompts_are_never_edited(change: dict[str, Any]) -> None:
     made = prompt(factories.make_project(), "a", "train", 1)
     with pytest.raises(DatabaseError, match="refused"):
         Prompt.objects.filter(pk=made.pk).update(**change)
