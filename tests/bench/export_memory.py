@@ -58,13 +58,14 @@ def measure(folder: Path, rows: int, limit_mb: float, *, as_json: bool) -> int:
     make_comparisons("bench", rows)
     made = time.perf_counter() - start
     if not as_json:
-        print(f"made {rows:,} comparisons in {made:.1f} s")
+        print(f"made {rows:,} comparisons in {made:.1f} s", flush=True)
     results = [export(folder, rows, *shape) for shape in EXPORTS]
     for item in results:
         if not as_json:
             print(
                 "{view:8} {shape:18} {format:7} {rows:,} rows  {seconds:6.1f} s  "
-                "{rows_per_second:8,.0f} rows/s  {peak_mb:6.1f} MB peak".format(**item)
+                "{rows_per_second:8,.0f} rows/s  {peak_mb:6.1f} MB peak".format(**item),
+                flush=True,
             )
     if as_json:
         print(json.dumps(results))
