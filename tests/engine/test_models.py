@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -92,6 +93,26 @@ def test_padding_changes_no_score(source: str) -> None:
     ]
     together = reward_scores(loaded.model, rows, pad_token_id=pad, batch_size=3)
     assert together == pytest.approx(alone, abs=1e-6)
+
+
+def test_equal_sequences_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = load_reward(ModelPart(source="tiny:encoder"))
+    seen: list[int] = []
+    forward = loaded.model.forward
+
+    def spy(*args: Any, **kwargs: Any) -> Any:
+        seen.append(kwargs["input_ids"].shape[0])
+        return forward(*args, **kwargs)
+
+    monkeypatch.setattr(loaded.model, "forward", spy)
+    told: list[int] = []
+    rows = [[5, 6, 7], [8, 9], [5, 6, 7], [5, 6, 7]]
+    scores = reward_scores(
+        loaded.model, rows, pad_token_id=0, batch_size=8, tick=told.append
+    )
+    assert seen == [2]
+    assert told == [4]
+    assert scores[0] == scores[2] == scores[3] != scores[1]
 
 
 def test_logprobs_agree_with_the_whole_distribution() -> None:

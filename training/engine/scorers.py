@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 Tick = Callable[[int], None]
+Item = TypeVar("Item", bound=Hashable)
 
 
 def _batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
     """Group positions by length, longest first, so that padding is short."""
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def _places(items: Sequence[Item]) -> dict[Item, list[int]]:
+    """Return each distinct item with the positions it stands at."""
+    places: dict[Item, list[int]] = {}
+    for position, item in enumerate(items):
+        places.setdefault(item, []).append(position)
+    return places
 
 
 def pad(rows: Sequence[Sequence[int]], value: int) -> tuple[Tensor, Tensor]:
@@ -38,7 +48,7 @@ def reward_scores(
     batch_size: int,
     tick: Tick | None = None,
 ) -> list[float]:
-    """Return one score per sequence, in the given order.
+    """Return one score per sequence, in the given order; equal ones are run once.
 
     Args:
         tick: called with the number of sequences done after each batch; it may raise
@@ -46,15 +56,20 @@ def reward_scores(
     """
     model.eval()
     scores = [0.0] * len(sequences)
-    for batch in _batches([len(s) for s in sequences], batch_size):
-        ids, mask = pad([sequences[i] for i in batch], pad_token_id)
+    places = _places([tuple(s) for s in sequences])
+    unique = list(places)
+    for batch in _batches([len(s) for s in unique], batch_size):
+        ids, mask = pad([unique[i] for i in batch], pad_token_id)
         logits = model(
             input_ids=ids.to(model.device), attention_mask=mask.to(model.device)
         ).logits
+        covered = 0
         for i, score in zip(batch, logits[:, 0].float().tolist(), strict=True):
-            scores[i] = score
+            for place in places[unique[i]]:
+                scores[place] = score
+                covered += 1
         if tick is not None:
-            tick(len(batch))
+            tick(covered)
     return scores
 
 
@@ -88,23 +103,31 @@ def completion_logprobs(
 ) -> list[CompletionLogprob]:
     """Return log p(completion | prompt) at temperature 1, in the given order.
 
+    Equal pairs of prompt and completion are run once.
     Only positions that predict a completion token go through the language-model head:
     the head is most of the work for small models with large vocabularies.
     """
     model.eval()
     results = [CompletionLogprob(0.0, 0)] * len(prompts)
-    lengths = [len(p) + len(c) for p, c in zip(prompts, completions, strict=True)]
-    for batch in _batches(lengths, batch_size):
-        rows = [[*prompts[i], *completions[i]] for i in batch]
+    places = _places(
+        [(tuple(p), tuple(c)) for p, c in zip(prompts, completions, strict=True)]
+    )
+    unique = list(places)
+    for batch in _batches([len(p) + len(c) for p, c in unique], batch_size):
+        rows = [[*unique[i][0], *unique[i][1]] for i in batch]
         ids, mask = pad(rows, pad_token_id)
         target = torch.zeros_like(ids, dtype=torch.bool)
         for row, i in enumerate(batch):
-            target[row, len(prompts[i]) : len(rows[row])] = True
+            target[row, len(unique[i][0]) : len(rows[row])] = True
         totals = _masked_logprob(model, ids, mask, target)
+        covered = 0
         for row, i in enumerate(batch):
-            results[i] = CompletionLogprob(totals[row], int(target[row, 1:].sum()))
+            found = CompletionLogprob(totals[row], int(target[row, 1:].sum()))
+            for place in places[unique[i]]:
+                results[place] = found
+                covered += 1
         if tick is not None:
-            tick(len(batch))
+            tick(covered)
     return results
 
 
