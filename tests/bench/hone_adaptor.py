@@ -144,6 +144,7 @@ class Hone(System):  # type: ignore[misc]
 
     async def export(self, project: str) -> tuple[list[tuple[int, int]], int]:
         """Read back over HTTP, in the neutral shape of the view."""
+        from annotation.models import Actor
         from annotation.services.tokens import make_token
 
         owner = self._person(10**6)
@@ -154,11 +155,16 @@ class Hone(System):  # type: ignore[misc]
                 headers={"Authorization": f"Bearer {secret}"},
             )
         lines = response.raise_for_status().content.splitlines()
+        people = Actor.objects.filter(user__username__startswith="annotator")
+        numbers = {
+            f"person-{pk}": int(name.removeprefix("annotator"))
+            for pk, name in people.values_list("pk", "user__username")
+        }
         rows = []
         for line in lines:
             row = json.loads(line)
-            number = int(row["prompt"][0]["content"].split()[0][1:])
-            rows.append((number, int(row["annotator"].removeprefix("annotator"))))
+            task = int(row["prompt"][0]["content"].split()[0][1:])
+            rows.append((task, numbers[row["annotator"]]))
         return rows, len(response.content)
 
 
