@@ -63,7 +63,7 @@ def test_everything_runs_until_ctrl_c_and_nothing_is_left(
     up: Start, free_port: int, tmp_path: Path
 ) -> None:
     run = up(free_port)
-    run.read_until("Hone is up", "gpu@", "judge@", "default@", seconds=90)
+    run.read_until("Hone is up", "gpu@", "judge@", "default@", seconds=150)
     with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/api/v1/health") as page:
         assert page.status == 200
     all_of_it = all_processes(run, tmp_path / "var")
@@ -73,15 +73,15 @@ def test_everything_runs_until_ctrl_c_and_nothing_is_left(
 
     began = time.monotonic()
     run.process.send_signal(signal.SIGINT)
-    assert run.process.wait(15) == 0
+    assert run.process.wait(30) == 0
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 15
     assert living(all_of_it) == []
 
     second = up(free_port)
     began = time.monotonic()
-    seen = second.read_until("Hone is up", seconds=60)
-    assert time.monotonic() - began < 30
+    seen = second.read_until("Hone is up", seconds=150)
+    assert time.monotonic() - began < 45
     assert "Preparing the database" not in seen, "the data was kept"
 
 
@@ -89,15 +89,15 @@ def test_a_killed_up_leaves_no_orphans_and_a_killed_worker_comes_back(
     up: Start, free_port: int, tmp_path: Path
 ) -> None:
     run = up(free_port)
-    run.read_until("Hone is up", "gpu@", seconds=90)
+    run.read_until("Hone is up", "gpu@", seconds=150)
     gpu = next(p for p in run.descendants() if "gpu@%h" in p.cmdline())
     gpu.kill()
-    run.read_until("gpu ended with signal SIGKILL", "ready", seconds=30)
+    run.read_until("gpu ended with signal SIGKILL", "ready", seconds=120)
     all_of_it = all_processes(run, tmp_path / "var")
 
     run.process.kill()
 
-    _, alive = psutil.wait_procs(all_of_it, timeout=15)
+    _, alive = psutil.wait_procs(all_of_it, timeout=30)
     assert living(alive) == []
 
 
