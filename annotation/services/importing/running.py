@@ -111,6 +111,9 @@ class Reading:
             except RowError as error:
                 self._bad(line, error)
                 continue
+            except RecursionError:
+                self._bad(line, RowError("", "values nested less deeply", "too deep"))
+                continue
             chunk.append(record)
             size += _weight(record)
             if len(chunk) >= CHUNK_ROWS or size >= CHUNK_BYTES:

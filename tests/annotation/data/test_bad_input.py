@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,16 @@ BAD_ROWS: dict[str, tuple[Any, str, str]] = {
     "half a surrogate": (pair(9, a={"text": "x\ud800"}), "a.text", "surrogate"),
     "a 10 MB field": (pair(9, a={"text": "x" * 10_000_000}), "a.text", "1 MiB"),
     "a name that is too long": (pair(9, source="s" * 300), "source", "200 characters"),
+    "details nested 900 deep": (
+        json.dumps(pair(9, tags="DEEP")).replace('"DEEP"', "[" * 900 + "]" * 900),
+        "",
+        "nested less deeply",
+    ),
+    "a number out of range": (
+        json.dumps(pair(9, tags="HUGE")).replace('"HUGE"', "1e400"),
+        "tags",
+        "a JSON value",
+    ),
     "NUL in the details": (pair(9, tags={"k": "\x00"}), "tags.k", "NUL"),
 }
 
