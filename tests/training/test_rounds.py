@@ -17,7 +17,7 @@ from annotation.models import Completion, Feedback, Prompt, Task
 from annotation.services.importing import import_file
 from tests.training.factories import make_project
 from training.models import ModelVersion, Round, Snapshot, TrainingRun
-from training.services import artifacts, freezing, generating, rounds
+from training.services import artifacts, freezing, generating, rounds, runs
 from training.services.promoting import base_model
 
 SETTINGS: dict[str, Any] = {
@@ -66,7 +66,7 @@ def play(run: TrainingRun) -> None:
         ids = run.inputs["completion_ids"]
         rows = [{"row_id": each, "score": n / 4} for n, each in enumerate(ids)]
         pq.write_table(pa.Table.from_pylist(rows), folder / "scores.parquet")
-    else:
+    elif run.kind != "evaluate":
         ModelVersion.objects.create(
             project=run.project,
             run=run,
@@ -185,6 +185,26 @@ def test_a_round_waits_in_words_and_judges_do_not_feed_it(found: Round) -> None:
     # The reward model's eight answers are no labels of people.
     assert following.waiting_for == "waiting for 10 more labels"
     assert following.counts["labels"] == 0
+
+
+def test_evaluations_wait_behind_the_round_and_hold_nothing_up(found: Round) -> None:
+    Round.objects.filter(pk=found.pk).update(settings={**SETTINGS, "evaluate": True})
+    for _ in range(3):
+        go_on(found)
+    while rounds.advance(found.pk):
+        pass
+    waiting = list(runs.waiting().values_list("kind", flat=True))
+    assert waiting == ["generate", "generate", "evaluate", "evaluate"]
+    made = found.runs.get(kind="dpo").models.get()
+    policy = found.runs.get(kind="evaluate", model=made)
+    assert policy.reference_id == found.policy_in_id
+    held_out = Prompt.objects.filter(pk__in=policy.inputs["prompt_ids"])
+    assert held_out.exists()
+    assert not held_out.filter(split="train").exists()
+    for run in found.runs.filter(kind="generate"):
+        play(run)
+    assert rounds.advance(found.pk)
+    assert found.runs.filter(kind="evaluate", state="queued").count() == 2
 
 
 def test_too_few_pairs_ask_for_more_labels(found: Round) -> None:
