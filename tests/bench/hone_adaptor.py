@@ -37,7 +37,7 @@ def _django() -> None:
         django.setup()
 
 
-class Hone(System):  # type: ignore[misc]
+class Hone(System):
     """Each annotator has a token and asks for one task at a time, without a holder."""
 
     def __init__(self, url: str, sampling: str = "") -> None:
