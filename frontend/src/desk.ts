@@ -56,6 +56,8 @@ export interface DeskParts {
   holder: string;
   /** Where the id of the task in front is remembered, for reloads. */
   memory?: Pick<Storage, "getItem" | "setItem">;
+  /** Tasks came that are asked by newer questions than the project's here. */
+  outdated?: () => void;
 }
 
 export class Desk {
@@ -166,6 +168,10 @@ export class Desk {
 
   #take(batch: AssignmentBatch): void {
     const before = this.state.get();
+    const { version } = this.#parts.project.protocol;
+    if (batch.assignments.some((each) => each.protocol_version > version)) {
+      this.#parts.outdated?.();
+    }
     // The server is there: what waits out a back-off can go now.
     if (before.offline) this.#parts.outbox.kick();
     const gone = this.#unsent();

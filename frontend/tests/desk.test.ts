@@ -355,6 +355,22 @@ test("a refusal that a person can mend is shown with what to do", async () => {
   });
 });
 
+test("newer questions are fetched when a task is asked by them", async () => {
+  const outdated = vi.fn();
+  const newer = new Desk({
+    api: server,
+    outbox,
+    drafts,
+    project: { ...aProject(), protocol: { version: 2, questions: [aQuestion()] } },
+    user: "alice",
+    holder: "tab",
+    outdated,
+  });
+  desks.push(newer);
+  newer.start();
+  await vi.waitFor(() => expect(outdated).toHaveBeenCalledOnce());
+});
+
 test("several questions are answered one after the other", async () => {
   const desk = await sit([aQuestion(), aQuestion({ id: "style", criterion: "style" })]);
   desk.hand.choose("a1");

@@ -1,5 +1,5 @@
 /** One project's workspace: read, judge, next. */
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Activity, useEffect, useMemo, useState } from "react";
 import { actions, FIRST_VIEW, type View, type Workspace as Parts } from "../actions";
 import { api } from "../api";
@@ -29,7 +29,11 @@ export function Workspace({ slug, user }: { slug: string; user: User }) {
     queryFn: ({ signal }) => api.project(slug, signal),
     staleTime: Infinity,
   });
-  if (data) return <Open key={`${user.username} ${slug}`} project={data} user={user} />;
+  if (data) {
+    // Another person or newer questions: another desk. Drafts are on the disk.
+    const key = `${user.username} ${slug} ${data.protocol.version}`;
+    return <Open key={key} project={data} user={user} />;
+  }
   return (
     <div className="page">
       <TopBar />
@@ -68,6 +72,7 @@ function focusOn(view: Store<View>): Parts["focus"] {
 
 function Open({ project, user }: { project: Project; user: User }) {
   const { tab, outbox } = useHome();
+  const queries = useQueryClient();
   const [parts] = useState<Parts>(() => {
     const view = new Store<View>(FIRST_VIEW);
     const desk = new Desk({
@@ -78,6 +83,8 @@ function Open({ project, user }: { project: Project; user: User }) {
       user: user.username,
       holder: tab,
       memory: sessionStorage,
+      outdated: () =>
+        void queries.invalidateQueries({ queryKey: ["project", project.slug] }),
     });
     return { desk, view, focus: focusOn(view) };
   });
