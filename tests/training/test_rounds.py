@@ -17,7 +17,7 @@ from annotation.models import Completion, Feedback, Prompt, Task
 from annotation.services.importing import import_file
 from tests.training.factories import make_project
 from training.models import ModelVersion, Round, Snapshot, TrainingRun
-from training.services import artifacts, freezing, generating, rounds, runs
+from training.services import artifacts, freezing, generating, rounds
 from training.services.promoting import base_model
 
 SETTINGS: dict[str, Any] = {
@@ -187,24 +187,23 @@ def test_a_round_waits_in_words_and_judges_do_not_feed_it(found: Round) -> None:
     assert following.counts["labels"] == 0
 
 
-def test_evaluations_wait_behind_the_round_and_hold_nothing_up(found: Round) -> None:
+def test_evaluations_come_last_and_hold_nothing_up(found: Round) -> None:
     Round.objects.filter(pk=found.pk).update(settings={**SETTINGS, "evaluate": True})
-    for _ in range(3):
+    for _ in range(5):
         go_on(found)
+        # A worker free for an instant must not take one before the queue is open.
+        assert not found.runs.filter(kind="evaluate").exists()
     while rounds.advance(found.pk):
         pass
-    waiting = list(runs.waiting().values_list("kind", flat=True))
-    assert waiting == ["generate", "generate", "evaluate", "evaluate"]
-    made = found.runs.get(kind="dpo").models.get()
-    policy = found.runs.get(kind="evaluate", model=made)
+    found.refresh_from_db()
+    assert found.state == "done"
+    evaluations = found.runs.filter(kind="evaluate", state="queued", priority=-1)
+    assert evaluations.count() == 2
+    policy = evaluations.get(model=found.policy_out)
     assert policy.reference_id == found.policy_in_id
     held_out = Prompt.objects.filter(pk__in=policy.inputs["prompt_ids"])
     assert held_out.exists()
     assert not held_out.filter(split="train").exists()
-    for run in found.runs.filter(kind="generate"):
-        play(run)
-    assert rounds.advance(found.pk)
-    assert found.runs.filter(kind="evaluate", state="queued").count() == 2
 
 
 def test_too_few_pairs_ask_for_more_labels(found: Round) -> None:

@@ -172,13 +172,15 @@ def train_policy(found: Round, settings: RoundSettings) -> None:
             # weights often gives the very same text.
             seed=settings.seed + found.number + (which == "new"),
         )
-    if settings.evaluate:
-        _evaluate(found, settings)
     found.state = State.GENERATING
 
 
 def _evaluate(found: Round, settings: RoundSettings) -> None:
-    """Queue evaluations behind everything else; the round does not wait for them."""
+    """Queue evaluations behind everything else; nobody waits for them.
+
+    Only now: a worker that is free for an instant between two runs of the round would
+    take one of them, and the next queue would open minutes later.
+    """
     assert found.snapshot is not None and found.reward_model is not None
     counts = found.snapshot.manifest.get("counts", {})
     if not counts.get("test") and not counts.get("validation"):
@@ -292,6 +294,8 @@ def select(found: Round, settings: RoundSettings) -> None:
     found.state = State.DONE
     found.save()
     open_round(project=found.project, round=found.number + 1)
+    if settings.evaluate:
+        _evaluate(found, settings)
     following = Round.objects.create(
         project=found.project,
         number=found.number + 1,
