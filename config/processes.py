@@ -229,13 +229,21 @@ def kill_descendants() -> None:
     """SIGKILL every process below this one, and collect them."""
     for _ in range(50):
         below = psutil.Process().children(recursive=True)
-        living = [p for p in below if p.status() != psutil.STATUS_ZOMBIE]
+        living = [p for p in below if is_living(p)]
         for process in living:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         if not living:
             return
         psutil.wait_procs(living, timeout=0.1)
+
+
+def is_living(process: psutil.Process) -> bool:
+    """Say whether the process is there and more than a zombie."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def describe(status: int) -> str:

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import psutil
 import pytest
 
+from config.processes import is_living
+
 ROOT = Path(__file__).resolve().parents[2]
 TREE = """
 import sys
@@ -61,9 +63,7 @@ Start = Callable[..., Started]
 
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [
-        p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE
-    ]
+    return [process for process in processes if is_living(process)]
 
 
 @pytest.fixture
