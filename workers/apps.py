@@ -13,12 +13,12 @@ class WorkersConfig(AppConfig):
 
         every = float(settings.UPKEEP_SECONDS)
         # A message that nobody took in time is worth nothing: the next one asks the
-        # same. So a stopped worker comes back to one message, not to a heap of them.
+        # same. So a stopped worker comes back to a few messages, not to a heap.
         app.conf.beat_schedule = {
             name: {
                 "task": f"workers.{name}",
                 "schedule": every,
-                "options": {"queue": "default", "expires": every},
+                "options": {"queue": "default", "expires": 3 * every},
             }
             for name in ("upkeep", "expire_leases")
         }
