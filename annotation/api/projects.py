@@ -14,7 +14,8 @@ from annotation.judgments import parse_judgments
 from annotation.models import Actor, Assignment, Project, Task
 from annotation.permissions import project_for, projects_for
 from annotation.querysets import feedback_on_task, own_history
-from annotation.services.leasing import arrange, lease
+from annotation.services.leasing import lease
+from annotation.services.orders import arrange
 from annotation.services.progress import progress_of
 
 router = Router(tags=["projects"])

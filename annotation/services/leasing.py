@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from annotation.errors import InvalidInput, Unavailable
 from annotation.permissions import check_role, token_of
 from annotation.services import queue_sql
-from annotation.services.orders import presented_order
+from annotation.services.orders import Completion, arrange, presented_order
 from annotation.services.people import display_name
 from annotation.services.progress import Progress, progress_of, thanks_of
 
@@ -27,7 +27,6 @@ EXPIRE_EVERY_SECONDS = 2.0
 _expired_at = float("-inf")
 
 QueueState = Literal["open", "finished", "paused"]
-Completion = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def lease(
             found=f"{len(holder)} characters",
             fix="Send a shorter one.",
         )
-    _expire_now_and_then()
+    has_expired = _expire_now_and_then()
     with transaction.atomic():
         visit = _enter(user, slug)
         live, held = (0, []) if visit.new else _live(visit, holder)
@@ -117,7 +116,11 @@ def lease(
     if all_held or live:
         return HandOut("open", all_held, progress)
     thanks = thanks_of(
-        project=visit.project, actor=visit.actor, answers=progress.answered
+        project=visit.project,
+        actor=visit.actor,
+        answers=progress.answered,
+        # Ten statements at most: the next poll may ask what came of the answers.
+        only_kept=has_expired,
     )
     return HandOut("finished", [], progress, thanks)
 
@@ -308,30 +311,6 @@ def _held(
     )
 
 
-def arrange(completions: Sequence[Completion], order: list[int]) -> list[Completion]:
-    """Return completions as presented, labelled A, B, ...
-
-    Args:
-        completions: {id, messages} by position in the task.
-        order: positions in the presented order.
-    """
-    return [
-        {"id": completions[place]["id"], "label": _label(seen)}
-        | {"messages": completions[place]["messages"]}
-        for seen, place in enumerate(order)
-    ]
-
-
-def _label(number: int) -> str:
-    """Return A..Z, then AA, AB, ..."""
-    label = ""
-    number += 1
-    while number:
-        number, letter = divmod(number - 1, 26)
-        label = chr(ord("A") + letter) + label
-    return label
-
-
 def expire_leases(limit: int = EXPIRE_AT_ONCE) -> int:
     """Take back leases whose time is over, in any project; return how many.
 
@@ -343,9 +322,11 @@ def expire_leases(limit: int = EXPIRE_AT_ONCE) -> int:
         return int(cursor.rowcount)
 
 
-def _expire_now_and_then() -> None:
+def _expire_now_and_then() -> bool:
     global _expired_at
     now = time.monotonic()
-    if now - _expired_at >= EXPIRE_EVERY_SECONDS:
-        _expired_at = now
-        expire_leases(50)
+    if now - _expired_at < EXPIRE_EVERY_SECONDS:
+        return False
+    _expired_at = now
+    expire_leases(50)
+    return True

@@ -6,6 +6,10 @@ every completion's place appears equally often, so A and B swap exactly half the
 
 import hashlib
 import random
+from collections.abc import Sequence
+from typing import Any
+
+Completion = dict[str, Any]
 
 
 def presented_order(*, seed: int, actor: int, number: int, size: int) -> list[int]:
@@ -26,3 +30,27 @@ def presented_order(*, seed: int, actor: int, number: int, size: int) -> list[in
     base = list(range(size))
     drawn.shuffle(base)
     return base[turn:] + base[:turn]
+
+
+def arrange(completions: Sequence[Completion], order: list[int]) -> list[Completion]:
+    """Return completions as presented, labelled A, B, ...
+
+    Args:
+        completions: {id, messages} by position in the task.
+        order: positions in the presented order.
+    """
+    return [
+        {"id": completions[place]["id"], "label": _label(seen)}
+        | {"messages": completions[place]["messages"]}
+        for seen, place in enumerate(order)
+    ]
+
+
+def _label(number: int) -> str:
+    """Return A..Z, then AA, AB, ..."""
+    label = ""
+    number += 1
+    while number:
+        number, letter = divmod(number - 1, 26)
+        label = chr(ord("A") + letter) + label
+    return label

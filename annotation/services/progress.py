@@ -138,11 +138,18 @@ _THANKS_SECONDS = 60
 _thanked: dict[tuple[int, int], tuple[float, int, int]] = {}
 
 
-def thanks_of(*, project: int, actor: int, answers: int) -> dict[str, int]:
-    """Return what came of a person's answers: shown when the queue is finished."""
+def thanks_of(
+    *, project: int, actor: int, answers: int, only_kept: bool = False
+) -> dict[str, int] | None:
+    """Return what came of a person's answers: shown when the queue is finished.
+
+    With `only_kept`, None where that would have to be counted now.
+    """
     now = time.monotonic()
     kept = _thanked.get((project, actor))
     if kept is None or now - kept[0] > _THANKS_SECONDS:
+        if only_kept and contributions:
+            return None
         counts = [count(project, actor) for count in contributions]
         if len(_thanked) > 10_000:
             _thanked.clear()
