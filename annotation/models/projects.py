@@ -1,46 +1,44 @@
 """Projects, who belongs to them, and the versioned questions they ask."""
 
 from django.conf import settings
-from django.db import models
+from django.db import models as orm  # a project's `models` are model versions
 from django.db.models import Q
 
 
-class Project(models.Model):
-    class State(models.TextChoices):
+class Project(orm.Model):
+    class State(orm.TextChoices):
         OPEN = "open", "open"
         PAUSED = "paused", "paused"
 
-    slug = models.SlugField(unique=True)
-    name = models.CharField(max_length=200)
-    guidelines = models.TextField(
-        blank=True, help_text="Markdown, shown to annotators."
-    )
-    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
-    overlap = models.PositiveSmallIntegerField(
+    slug = orm.SlugField(unique=True)
+    name = orm.CharField(max_length=200)
+    guidelines = orm.TextField(blank=True, help_text="Markdown, shown to annotators.")
+    state = orm.CharField(max_length=10, choices=State, default=State.OPEN)
+    overlap = orm.PositiveSmallIntegerField(
         default=1, help_text="How many people answer each new task."
     )
-    lease_seconds = models.PositiveIntegerField(
+    lease_seconds = orm.PositiveIntegerField(
         default=900, help_text="How long a person may hold a task before it goes back."
     )
-    routing = models.JSONField(
+    routing = orm.JSONField(
         default=dict, blank=True, help_text="Who answers what; see docs/rounds.md."
     )
-    budgets = models.JSONField(default=dict, blank=True)
-    visibility = models.JSONField(
+    budgets = orm.JSONField(default=dict, blank=True)
+    visibility = orm.JSONField(
         default=dict, blank=True, help_text="Extra rules on who may see which answers."
     )
-    validation_share = models.FloatField(default=0.1)
-    test_share = models.FloatField(default=0.1)
-    seed = models.BigIntegerField(default=0, help_text="Seeds the presented orders.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    validation_share = orm.FloatField(default=0.1)
+    test_share = orm.FloatField(default=0.1)
+    seed = orm.BigIntegerField(default=0, help_text="Seeds the presented orders.")
+    created_at = orm.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(
+            orm.CheckConstraint(
                 condition=Q(overlap__gte=1), name="project_overlap_at_least_1"
             ),
-            models.CheckConstraint(
+            orm.CheckConstraint(
                 condition=Q(lease_seconds__gte=1), name="project_lease_at_least_1s"
             ),
         ]
@@ -57,21 +55,21 @@ class Project(models.Model):
         return latest
 
 
-class ProtocolVersion(models.Model):
+class ProtocolVersion(orm.Model):
     """A list of typed questions; never edited, so an answer keeps what it answered."""
 
-    project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, related_name="protocol_versions"
+    project = orm.ForeignKey(
+        Project, on_delete=orm.CASCADE, related_name="protocol_versions"
     )
-    number = models.PositiveIntegerField()
-    preset = models.CharField(max_length=60, blank=True)
-    questions = models.JSONField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    number = orm.PositiveIntegerField()
+    preset = orm.CharField(max_length=60, blank=True)
+    questions = orm.JSONField()
+    created_at = orm.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["project", "-number"]
         constraints = [
-            models.UniqueConstraint(
+            orm.UniqueConstraint(
                 fields=["project", "number"], name="protocol_version_once"
             )
         ]
@@ -80,42 +78,40 @@ class ProtocolVersion(models.Model):
         return f"{self.project.slug} protocol {self.number}"
 
 
-class Scale(models.Model):
+class Scale(orm.Model):
     """A versioned scale; judgments name it as `name@version`."""
 
-    name = models.SlugField()
-    version = models.PositiveIntegerField(default=1)
-    kind = models.CharField(max_length=20, default="compare")
-    options = models.JSONField(help_text="Options from left to right.")
+    name = orm.SlugField()
+    version = orm.PositiveIntegerField(default=1)
+    kind = orm.CharField(max_length=20, default="compare")
+    options = orm.JSONField(help_text="Options from left to right.")
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["name", "version"], name="scale_once")
+            orm.UniqueConstraint(fields=["name", "version"], name="scale_once")
         ]
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
 
 
-class Membership(models.Model):
-    class Role(models.TextChoices):
+class Membership(orm.Model):
+    class Role(orm.TextChoices):
         ANNOTATOR = "annotator", "annotator"
         REVIEWER = "reviewer", "reviewer"
         RESEARCHER = "researcher", "researcher"
         OWNER = "owner", "owner"
 
-    project = models.ForeignKey(
-        Project, on_delete=models.CASCADE, related_name="memberships"
+    project = orm.ForeignKey(Project, on_delete=orm.CASCADE, related_name="memberships")
+    user = orm.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=orm.CASCADE, related_name="memberships"
     )
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
-    )
-    role = models.CharField(max_length=20, choices=Role, default=Role.ANNOTATOR)
+    role = orm.CharField(max_length=20, choices=Role, default=Role.ANNOTATOR)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["project", "user"], name="member_once"),
-            models.CheckConstraint(
+            orm.UniqueConstraint(fields=["project", "user"], name="member_once"),
+            orm.CheckConstraint(
                 condition=Q(role__in=["annotator", "reviewer", "researcher", "owner"]),
                 name="member_role_known",
             ),
