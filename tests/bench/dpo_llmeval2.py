@@ -33,9 +33,9 @@ def main() -> int:
     """Run the study; exit 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--snapshot", type=Path, help="directory of Parquet splits")
-    parser.add_argument("--pairs", type=int, default=96, help="training pairs")
-    parser.add_argument("--longest", type=int, default=600, help="characters a row")
-    parser.add_argument("--prompts", type=int, default=12, help="prompts for the KL")
+    parser.add_argument("--pairs", type=int, default=64, help="training pairs")
+    parser.add_argument("--longest", type=int, default=250, help="characters a row")
+    parser.add_argument("--prompts", type=int, default=16, help="prompts for the KL")
     parser.add_argument("--params", default="{}", help="settings, as JSON")
     parser.add_argument("--out", type=Path, help="keep the runs here")
     arguments = parser.parse_args()
@@ -49,11 +49,12 @@ def main() -> int:
             folder / "pairs_train.jsonl.gz", out / "all.parquet", "gold"
         )
     train = _choose(source, out / "train.parquet", arguments.pairs, arguments.longest)
+    prompts = _prompts(train, out / "prompts.parquet", arguments.prompts)
     began = time.monotonic()
     params = {
         "epochs": 2,
         "batch_size": 4,
-        "max_length": 256,
+        "max_length": 160,
         **json.loads(arguments.params),
     }
     model = {"source": "wheel:smollm2"}
@@ -77,9 +78,8 @@ def main() -> int:
             "seed": SEED,
             "model": {"source": str(out / "train" / "model")},
             "reference": model,
-            "data": {"train": str(train)},
-            "params": {"role": "policy", "max_new_tokens": 48, "max_length": 256},
-            "limits": {"max_rows": None},
+            "data": {"train": str(train), "prompts": str(prompts)},
+            "params": {"role": "policy", "max_new_tokens": 32, "max_length": 160},
         },
         out / "evaluate",
         label="DPO",
@@ -125,6 +125,14 @@ def _choose(source: Path, target: Path, pairs: int, longest: int) -> Path:
     ]
     random.Random(SEED).shuffle(rows)
     pq.write_table(pa.Table.from_pylist(rows[:pairs]), target)
+    return target
+
+
+def _prompts(pairs: Path, target: Path, count: int) -> Path:
+    """Write the first prompts of the pairs, for sampling."""
+    rows = pq.read_table(pairs).to_pylist()[:count]
+    table = [{"prompt_id": row["row_id"], "messages": row["prompt"]} for row in rows]
+    pq.write_table(pa.Table.from_pylist(table), target)
     return target
 
 

@@ -13,6 +13,7 @@ from training.engine.objectives.bradley_terry import (
     bradley_terry_loss,
     bradley_terry_probability,
     centring_penalty,
+    soft_bradley_terry_loss,
 )
 from training.engine.objectives.dpo import dpo_loss, implicit_reward
 
@@ -60,6 +61,36 @@ def test_only_differences_of_scores_matter(a: float, b: float, shift: float) -> 
     assert moved.item() == pytest.approx(
         bradley_terry_loss(row(a), row(b)).item(), abs=1e-9
     )
+
+
+@given(finite, finite, finite)
+def test_whole_labels_give_the_plain_loss(a: float, b: float, margin: float) -> None:
+    one, plain = (
+        soft_bradley_terry_loss(row(a), row(b), row(1.0), row(margin)),
+        bradley_terry_loss(row(a), row(b), row(margin)),
+    )
+    assert torch.allclose(one, plain)
+
+
+def test_soft_label_by_hand() -> None:
+    # gap 1, label 0.8: 0.8 log(1 + e^-1) + 0.2 log(1 + e^1)
+    loss = soft_bradley_terry_loss(row(1.0), row(0.0), row(0.8))
+    assert torch.allclose(loss, row(0.8 * 0.313261688 + 0.2 * 1.313261688))
+
+
+@given(st.floats(min_value=0.05, max_value=0.95))
+def test_soft_loss_is_least_at_the_label(label: float) -> None:
+    gap = row(math.log(label / (1 - label))).requires_grad_()
+    soft_bradley_terry_loss(gap, row(0.0), row(label)).sum().backward()
+    assert gap.grad is not None
+    assert gap.grad.item() == pytest.approx(0.0, abs=1e-9)
+
+
+def test_tie_pulls_scores_together() -> None:
+    gap = row(2.0).requires_grad_()
+    soft_bradley_terry_loss(gap, row(0.0), row(0.5)).sum().backward()
+    assert gap.grad is not None
+    assert gap.grad.item() > 0
 
 
 def test_centring_penalty_by_hand() -> None:

@@ -25,6 +25,7 @@ from training.engine.objectives.bradley_terry import (
 )
 from training.engine.objectives.dpo import dpo_loss
 from training.engine.order import RowOrder
+from training.engine.reward_trainer import PreferenceRewardTrainer, UniqueSequences
 from training.engine.scorers import completion_logprobs, reward_scores
 from training.engine.spec import ModelPart
 
@@ -191,6 +192,59 @@ def test_only_completion_positions_reach_the_head(
         for row in trainer.train_dataset
     )
     assert seen == [wanted, wanted]
+
+
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("source", ["tiny:causal", "tiny:encoder"])
+def test_running_equal_sequences_once_changes_no_loss_and_no_gradient(
+    source: str, soft: bool, tmp_path: Path
+) -> None:
+    texts = [list(range(5 + i, 12 + 2 * i)) for i in range(4)]
+    pairs = [(0, 1), (0, 2), (3, 1), (2, 3), (0, 1)]
+    rows: dict[str, list[Any]] = {
+        "chosen_ids": [texts[a] for a, _ in pairs],
+        "rejected_ids": [texts[b] for _, b in pairs],
+        "margin": [0.5 * i for i in range(len(pairs))],
+    }
+    if soft:
+        rows["soft_label"] = [1.0] * len(pairs)
+
+    def step(trainer_class: Any, **options: Any) -> tuple[float, torch.Tensor]:
+        loaded = load_reward(ModelPart(source=source), seed=5)
+        trainer = trainer_class(
+            model=loaded.model,
+            args=RewardConfig(
+                **plain(tmp_path),
+                center_rewards_coefficient=0.1,
+                remove_unused_columns=False,
+            ),
+            train_dataset=Dataset.from_dict(rows),
+            processing_class=loaded.tokenizer,
+            **options,
+        )
+        examples = [trainer.train_dataset[i] for i in range(len(pairs))]
+        loss = trainer.compute_loss(trainer.model, trainer.data_collator(examples))
+        loss.backward()
+        return loss.item(), torch.cat(
+            [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
+        )
+
+    collator = UniqueSequences(0)
+    ours = step(PreferenceRewardTrainer, data_collator=collator)
+    assert collator([{k: v[0] for k, v in rows.items()}] * 3)["input_ids"].shape[0] == 2
+    theirs = step(RewardTrainer)
+    assert ours[0] == pytest.approx(theirs[0], abs=1e-6)
+    assert torch.allclose(ours[1], theirs[1], atol=1e-6)
+
+
+def test_rows_of_one_prompt_share_batches() -> None:
+    names = [f"p{i % 5}" for i in range(103)]
+    order = list(RowOrder([1] * 103, 4, seed=0, grouped=True, together=names))
+    assert sorted(order) == list(range(103))
+    batches = [order[i : i + 4] for i in range(0, 100, 4)]
+    pure = sum(len({names[i] for i in batch}) == 1 for batch in batches)
+    assert pure == 25
+    assert [names[b[0]] for b in batches] != sorted(names[b[0]] for b in batches)
 
 
 def test_order_depends_on_seed_and_epoch_alone() -> None:

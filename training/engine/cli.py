@@ -133,6 +133,9 @@ def _set_environment(spec: Spec) -> None:
     os.environ["DISABLE_TELEMETRY"] = "1"
     os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # Threads that wait by spinning would take the processor from whoever they wait
+    # for on a machine that does other work too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if not needs_hub(spec.sources()):
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
     if not sys.stderr.isatty():

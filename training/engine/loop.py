@@ -209,7 +209,11 @@ def _agreed(order: StopState | None) -> StopState | None:
 
 
 def row_order(
-    context: RunContext, lengths: Sequence[int], *, shuffled: bool
+    context: RunContext,
+    lengths: Sequence[int],
+    *,
+    shuffled: bool,
+    together: Sequence[str] | None = None,
 ) -> RowOrder:
     """Return the order in which rows of these lengths are trained on."""
     return RowOrder(
@@ -218,6 +222,7 @@ def row_order(
         seed=context.spec.seed,
         grouped=context.flag("group_by_length"),
         shuffled=shuffled,
+        together=together,
     )
 
 

@@ -24,6 +24,8 @@ class RowOrder(Sampler[int]):
         batch_size: rows of one optimiser step.
         grouped: True to put rows of similar length into one step.
         shuffled: False to keep the given order, as for timing.
+        together: a name for every row; rows of one name fill batches of their own
+            instead, in random order, with what is left over at the end.
     """
 
     def __init__(
@@ -34,12 +36,14 @@ class RowOrder(Sampler[int]):
         seed: int,
         grouped: bool,
         shuffled: bool = True,
+        together: Sequence[str] | None = None,
     ) -> None:
         self._lengths = list(lengths)
         self._batch_size = batch_size
         self._seed = seed
         self._grouped = grouped
         self._shuffled = shuffled
+        self._together = together
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -55,6 +59,8 @@ class RowOrder(Sampler[int]):
             return iter(rows)
         draw = random.Random(f"{self._seed}/{self._epoch}")
         draw.shuffle(rows)
+        if self._together is not None:
+            return iter(self._by_name(rows, self._together, draw))
         if not self._grouped:
             return iter(rows)
         size = self._batch_size
@@ -73,6 +79,22 @@ class RowOrder(Sampler[int]):
             )
             batches[0], batches[longest] = batches[longest], batches[0]
         return iter([i for batch in batches for i in batch] + rest)
+
+    def _by_name(
+        self, rows: list[int], names: Sequence[str], draw: random.Random
+    ) -> list[int]:
+        size = self._batch_size
+        pools: dict[str, list[int]] = {}
+        for row in rows:
+            pools.setdefault(names[row], []).append(row)
+        batches, rest = [], []
+        for pool in pools.values():
+            whole = len(pool) // size * size
+            batches += [pool[i : i + size] for i in range(0, whole, size)]
+            rest += pool[whole:]
+        draw.shuffle(batches)
+        # Leftovers of one name stay neighbours, so they still share batches.
+        return [row for batch in batches for row in batch] + rest
 
 
 class OrderedTrainer:

@@ -48,6 +48,36 @@ def bradley_terry_loss(
     return -F.logsigmoid(gap)
 
 
+def soft_bradley_terry_loss(
+    chosen_rewards: Tensor,
+    rejected_rewards: Tensor,
+    soft_label: Tensor,
+    margin: Tensor | None = None,
+) -> Tensor:
+    """Return each pair's cross-entropy with a label between 0 and 1, in nats.
+
+    Equal to the plain loss where the label is 1; least where the predicted
+    probability is the label.
+
+    Args:
+        chosen_rewards: reward-model scores, shape (B,).
+        rejected_rewards: scores for the same prompts, shape (B,).
+        soft_label: probability that the chosen side is better, shape (B,).
+        margin: score difference asked for, shape (B,); None means zero.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Source: Bradley and Terry 1952, the likelihood of repeated comparisons.
+    """
+    _same_shape(chosen_rewards, soft_label)
+    right = bradley_terry_loss(chosen_rewards, rejected_rewards, margin)
+    wrong = bradley_terry_loss(
+        rejected_rewards, chosen_rewards, None if margin is None else -margin
+    )
+    return soft_label * right + (1 - soft_label) * wrong
+
+
 def centring_penalty(chosen_rewards: Tensor, rejected_rewards: Tensor) -> Tensor:
     """Return each pair's squared sum of scores, shape (B,), which pulls them to zero.
 

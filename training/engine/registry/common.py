@@ -94,6 +94,12 @@ GROUP_BY_LENGTH = Param(
     True,
     "Put rows of similar length in one batch, which wastes less padding.",
 )
+GROUP_BY_PROMPT = Param(
+    "group_by_prompt",
+    "bool",
+    False,
+    "Put rows of one prompt in one batch, where each repeated text is run once.",
+)
 POOL_LABELS = Param(
     "pool_labels",
     "bool",

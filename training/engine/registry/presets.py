@@ -30,6 +30,12 @@ REWARD_BT = Preset(
         common.batch_size(16),
         common.max_length(512),
         Param(
+            "soft_labels",
+            "bool",
+            True,
+            "Learn the share of labels for a side, ties included, not the majority.",
+        ),
+        Param(
             "use_margin",
             "bool",
             False,
@@ -44,6 +50,7 @@ REWARD_BT = Preset(
             maximum=10.0,
             nullable=True,
         ),
+        common.GROUP_BY_PROMPT,
         *common.LOOP,
     ),
 )

@@ -1,9 +1,9 @@
 """Reward models on TRL's trainer: Bradley-Terry, optional margin and centring.
 
 Supports any sequence-classification backbone with one output, encoder or causal, full
-weights or LoRA. Uses decided comparisons; ties are counted and left out, because the
-loss has no place for them. Rows over the length are shortened and counted (TRL would
-drop them).
+weights or LoRA. Learns the share of labels that preferred a side, ties included, or the
+majority alone, ties counted and left out. Rows over the length are shortened and
+counted (TRL would drop them).
 """
 
 from __future__ import annotations
@@ -14,19 +14,14 @@ from typing import Any
 
 from datasets import Dataset
 from trl.trainer.reward_config import RewardConfig
-from trl.trainer.reward_trainer import RewardTrainer
 
 from training.engine import loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import Pair, PairTokens, pair_tokens, read_pairs
 from training.engine.lora import lora_config, merged
 from training.engine.models import Loaded, load_reward, save_model
-from training.engine.order import OrderedTrainer
+from training.engine.reward_trainer import PreferenceRewardTrainer, UniqueSequences
 from training.engine.tasks import common
-
-
-class OrderedRewardTrainer(OrderedTrainer, RewardTrainer):
-    """TRL's trainer, taking rows in our order."""
 
 
 def run(context: RunContext) -> TaskResult:
@@ -37,7 +32,7 @@ def run(context: RunContext) -> TaskResult:
         spec.data.train,
         field="data.train",
         pool=context.flag("pool_labels"),
-        decided_only=True,
+        decided_only=not context.flag("soft_labels"),
     )
     loaded = load_reward(spec.model, seed=spec.seed)
     max_length = common.usable_length(context, loaded)
@@ -46,7 +41,7 @@ def run(context: RunContext) -> TaskResult:
 
     def build(
         model: Any, chosen: Sequence[int], extra: dict[str, Any]
-    ) -> RewardTrainer:
+    ) -> PreferenceRewardTrainer:
         return _trainer(
             context,
             loaded,
@@ -57,7 +52,7 @@ def run(context: RunContext) -> TaskResult:
             extra,
         )
 
-    def timed(chosen: Sequence[int], extra: dict[str, Any]) -> RewardTrainer:
+    def timed(chosen: Sequence[int], extra: dict[str, Any]) -> PreferenceRewardTrainer:
         return build(copy.deepcopy(loaded.model), chosen, extra)
 
     kept = common.choose_rows(context, [row.length for row in rows], timed)
@@ -101,26 +96,33 @@ def _trainer(
     rows: Sequence[PairTokens],
     max_length: int,
     extra: dict[str, Any],
-) -> RewardTrainer:
+) -> PreferenceRewardTrainer:
     columns: dict[str, list[Any]] = {
         "chosen_ids": [row.prompt + row.chosen for row in rows],
         "rejected_ids": [row.prompt + row.rejected for row in rows],
     }
     if context.flag("use_margin"):
         columns["margin"] = [pair.margin or 0.0 for pair in pairs]
+    if context.flag("soft_labels"):
+        columns["soft_label"] = [pair.soft_label for pair in pairs]
     arguments = loop.training_arguments(context) | extra
     arguments["max_length"] = max_length
-    trainer = OrderedRewardTrainer(
+    trainer = PreferenceRewardTrainer(
         model=model,
         args=RewardConfig(
             **arguments,
             center_rewards_coefficient=context.optional("center_rewards_coefficient"),
         ),
+        data_collator=UniqueSequences(int(loaded.tokenizer.pad_token_id or 0)),
         train_dataset=Dataset.from_dict(columns),
         processing_class=loaded.tokenizer,
         peft_config=lora_config(context.spec.lora, reward=True),
     )
+    prompts = [str(row.prompt) for row in rows]
     trainer.row_order = loop.row_order(
-        context, [row.length for row in rows], shuffled=not extra
+        context,
+        [row.length for row in rows],
+        shuffled=not extra,
+        together=prompts if context.flag("group_by_prompt") else None,
     )
     return trainer

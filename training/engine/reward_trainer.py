@@ -1,0 +1,81 @@
+"""TRL's reward trainer with soft labels, our row order and no repeated work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from trl.trainer.reward_trainer import RewardTrainer
+
+from training.engine.objectives.bradley_terry import (
+    centring_penalty,
+    soft_bradley_terry_loss,
+)
+from training.engine.order import OrderedTrainer
+from training.engine.scorers import pad
+
+
+@dataclass(frozen=True)
+class UniqueSequences:
+    """Collates pairs so that each distinct sequence of a batch is run once.
+
+    A batch holds ``input_ids`` and ``attention_mask`` (U, T), and ``places`` (2B,):
+    which of them are the chosen and then the rejected sequences.
+    """
+
+    pad_token_id: int
+
+    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
+        rows = [tuple(example["chosen_ids"]) for example in examples]
+        rows += [tuple(example["rejected_ids"]) for example in examples]
+        unique = {row: index for index, row in enumerate(dict.fromkeys(rows))}
+        ids, mask = pad(list(unique), self.pad_token_id)
+        batch = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "places": torch.tensor([unique[row] for row in rows]),
+        }
+        for name in ("margin", "soft_label"):
+            if name in examples[0]:
+                batch[name] = torch.tensor(
+                    [example[name] for example in examples], dtype=torch.float
+                )
+        return batch
+
+
+class PreferenceRewardTrainer(OrderedTrainer, RewardTrainer):
+    """TRL's trainer on our batches; its metrics and its hard-label loss are its own."""
+
+    def compute_loss(
+        self,
+        model: Callable[..., Any],
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Return the mean loss of a batch, from the scores at their places."""
+        rest = dict(inputs)
+        places = rest.pop("places")
+        soft_label = rest.pop("soft_label", None)
+
+        def at_places(**arguments: Any) -> Any:
+            arguments.pop("margin", None)
+            outputs = model(**arguments)
+            outputs.logits = outputs.logits[places]  # (2B, 1)
+            return outputs
+
+        loss, outputs = super().compute_loss(
+            at_places, rest, return_outputs=True, num_items_in_batch=num_items_in_batch
+        )
+        if soft_label is not None:
+            chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
+            loss = soft_bradley_terry_loss(
+                chosen, rejected, soft_label.to(chosen.dtype), rest.get("margin")
+            ).mean()
+            weight = vars(self.args)["center_rewards_coefficient"]
+            if weight is not None:
+                loss = loss + weight * centring_penalty(chosen, rejected).mean()
+        return (loss, outputs) if return_outputs else loss
