@@ -176,6 +176,17 @@ test("a task whose answer is still on its way does not come back", async () => {
   expect(desk.state.get().queue.map(({ id }) => id)).not.toContain(1);
 });
 
+test("nor does it after a reload", async () => {
+  const before = await sit();
+  server.answer = async () => {
+    throw new OfflineError(new TypeError("refused"));
+  };
+  await answer(before);
+  await outbox.settled();
+  const after = await sit();
+  expect(after.state.get().queue.map(({ id }) => id)).toEqual([2, 3, 4, 5, 6]);
+});
+
 describe("undo", () => {
   test("brings the last answer back with its values and corrects it", async () => {
     const desk = await sit();
@@ -289,7 +300,7 @@ test("a draft survives a reload, and goes with the answer", async () => {
   const before = await sit();
   before.hand.choose("a2");
   before.hand.setReason("so far");
-  before.stop();
+  // No goodbye: the page may have crashed.
   const after = await sit();
   expect(after.state.get().draft).toMatchObject({ choices: { overall: "a2" }, reason: "so far" });
   await after.accept();
