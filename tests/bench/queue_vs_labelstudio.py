@@ -1,9 +1,9 @@
 """Hone beside Label Studio, on the same PostgreSQL, in one interleaved run.
 
-    python -m tests.bench.queue_vs_labelstudio --driver DIR --venv DIR [--json FILE]
+    python -m tests.bench.queue_vs_labelstudio [--driver DIR] [--venv DIR] [--json FILE]
 
 `--driver` is the folder of the load driver (`annotators.py`); `--venv` a virtual
-environment with label-studio and uwsgi. Each system gets a PostgreSQL of its own from
+environment with label-studio 1.23.2 and uwsgi. Without them it says so and ends. Each system gets a PostgreSQL of its own from
 the same binaries with the same settings, and 4 web processes; where nginx is installed
 it stands before Label Studio, as it is published. All of it ends with this script.
 
@@ -34,6 +34,12 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 PROCESSES = 4
+DRIVER = ROOT.parent / "shared" / "bench"
+VENV = ROOT / "var" / "label-studio"
+MAKE_VENV = (
+    "python3 -m venv var/label-studio && "
+    "var/label-studio/bin/pip install label-studio==1.23.2 uwsgi"
+)
 NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log; worker_processes 1;
 events {{ worker_connections 256; }}
@@ -246,9 +252,9 @@ def summary(cells: list[dict[str, Any]]) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--driver", type=Path, required=True)
-    parser.add_argument("--venv", type=Path, required=True)
-    parser.add_argument("--json", type=Path, default=Path("queue.jsonl"))
+    parser.add_argument("--driver", type=Path, default=DRIVER)
+    parser.add_argument("--venv", type=Path, default=VENV)
+    parser.add_argument("--json", type=Path, default=ROOT / "var" / "queue.jsonl")
     parser.add_argument("--tasks", default="2000")
     parser.add_argument("--done", default="0")
     parser.add_argument("--overlap", default="1")
@@ -256,6 +262,13 @@ def main() -> int:
     parser.add_argument("--submits", default="100")
     parser.add_argument("--repeats", default="3")
     given = parser.parse_args()
+    for path, fix in (
+        (given.driver / "annotators.py", "name the load driver's folder by --driver"),
+        (given.venv / "bin" / "uwsgi", f"make it: {MAKE_VENV}"),
+    ):
+        if not path.exists():
+            print(f"Left out: expected {path}, found nothing there; {fix}.")
+            return 0
     before = given.json.read_text().count("\n") if given.json.exists() else 0
     with tempfile.TemporaryDirectory(prefix="hone-bench-") as made:
         folder = Path(made)
