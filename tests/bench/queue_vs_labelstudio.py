@@ -3,9 +3,11 @@
     python -m tests.bench.queue_vs_labelstudio [--driver DIR] [--venv DIR] [--json FILE]
 
 `--driver` is the folder of the load driver (`annotators.py`); `--venv` a virtual
-environment with label-studio 1.23.2 and uwsgi. Without them it says so and ends. Each system gets a PostgreSQL of its own from
-the same binaries with the same settings, and 4 web processes; where nginx is installed
-it stands before Label Studio, as it is published. All of it ends with this script.
+environment with label-studio 1.23.2 and uwsgi. Without them it says so and ends.
+
+Each system gets a PostgreSQL of its own from the same binaries with the same settings,
+and 4 web processes; where nginx is installed it stands before Label Studio, as it is
+published. All of it ends with this script.
 
 Targets, Hone to Label Studio: server CPU an annotation, submit and next-task p50 at
 K=1, next p95 at K=20: at most 1/4; annotations a second at K=8 and K=20: at least 4
@@ -229,7 +231,9 @@ def summary(cells: list[dict[str, Any]]) -> list[str]:
             continue
         ours, theirs = systems["hone"], systems["labelstudio"]
         found = {}
-        if at[0] == "run":
+        if at[0] == "run" and not (ours["done"] and theirs["done"]):
+            lines.append(f"{at}: nothing answered in the time of a run")
+        elif at[0] == "run":
             found = {
                 "cpu": ours["cpu"] / theirs["cpu"],
                 "next p50": ours["next"][0] / theirs["next"][0],
