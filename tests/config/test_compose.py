@@ -21,6 +21,7 @@ import yaml
 from config.embedded.binaries import find_binaries
 from config.embedded.identity import server_identity
 from config.embedded.staging import reachable_programs
+from config.linux import die_with_parent
 from config.services import ServiceUrls
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,6 +183,9 @@ class Service:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **options: Any) -> None:
+        # Should the tests be killed, nothing of theirs may stay.
+        test = os.getpid()
+        options.setdefault("preexec_fn", lambda: die_with_parent(test, signal.SIGTERM))
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 self.facts["command"],

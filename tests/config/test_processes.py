@@ -14,6 +14,7 @@ from typing import NamedTuple
 import psutil
 import pytest
 
+from config.linux import die_with_parent
 from config.processes import is_living
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,11 +70,13 @@ def living(processes: list[psutil.Process]) -> list[psutil.Process]:
 @pytest.fixture
 def tree(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
+    test = os.getpid()
 
     def start(*codes: str) -> Started:
         process = subprocess.Popen(
             [sys.executable, "-c", TREE, str(tmp_path), *codes],
             cwd=ROOT,
+            preexec_fn=lambda: die_with_parent(test, signal.SIGTERM),
             stdout=subprocess.PIPE,
             text=True,
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from config.linux import die_with_parent
 from config.processes import is_living
 from tests.config.test_processes import Started, living
 
@@ -30,11 +31,14 @@ def up(tmp_path: Path) -> Iterator[Start]:
         k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}
     } | {"HONE_VAR": str(tmp_path / "var"), "PYTHONUNBUFFERED": "1"}
 
+    test = os.getpid()
+
     def start(port: int) -> Started:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(port)],
             cwd=ROOT,
             env=environment,
+            preexec_fn=lambda: die_with_parent(test, signal.SIGTERM),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
