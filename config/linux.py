@@ -39,8 +39,12 @@ _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 def die_with_parent(parent: int, death_signal: signal.Signals) -> None:
     """Ask the kernel for `death_signal` when the parent dies. Linux; else nothing.
 
-    For a child between fork and exec: a pre-exec hook of `subprocess.Popen`.
+    For a child between fork and exec: a pre-exec hook of `subprocess.Popen`. The
+    signal gets its default meaning back: a shell that starts things in the background
+    has SIGINT and SIGQUIT ignored, and a child would inherit that deaf ear.
     """
+    if death_signal != signal.SIGKILL:  # which nobody can be deaf to
+        signal.signal(death_signal, signal.SIG_DFL)
     if _libc is None:
         return
     _libc.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)

@@ -33,12 +33,17 @@ def up(tmp_path: Path) -> Iterator[Start]:
 
     test = os.getpid()
 
+    def before_exec() -> None:
+        die_with_parent(test, signal.SIGTERM)
+        # As under a shell that starts it in the background: `make demo &`.
+        signal.signal(signal.SIGQUIT, signal.SIG_IGN)
+
     def start(port: int) -> Started:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", str(port)],
             cwd=ROOT,
             env=environment,
-            preexec_fn=lambda: die_with_parent(test, signal.SIGTERM),
+            preexec_fn=before_exec,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
