@@ -188,6 +188,9 @@ class Tree:
                     running.crashes = 0
                 continue
             status = running.process.returncode
+            # What it has left in its group would hold on to the databases.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(running.process.pid, signal.SIGKILL)
             running.process = None
             if running.child.once:
                 if status:

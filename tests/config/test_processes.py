@@ -153,6 +153,20 @@ def test_a_crash_is_said_and_the_child_started_again(tree: Start) -> None:
     assert run.process.wait(5) == 0
 
 
+def test_what_a_killed_child_left_ends_before_it_starts_again(tree: Start) -> None:
+    leaving = PARENT_OF_STRAY.replace("start_new_session=True", "close_fds=True")
+    run = tree(leaving)
+    run.read_until("child0 | ready")
+    (child,) = psutil.Process(run.process.pid).children()
+    (stray,) = child.children()
+    child.kill()
+    run.read_until("ended with signal SIGKILL")
+    _, alive = psutil.wait_procs([stray], timeout=5)
+    assert living(alive) == []
+    run.process.send_signal(signal.SIGINT)
+    assert run.process.wait(10) == 0
+
+
 def test_a_child_that_runs_once_is_not_started_again(tree: Start) -> None:
     run = tree("#\nprint('done', flush=True)", OBEDIENT)
     run.read_until("child0 | done", "child1 | ready")
