@@ -184,7 +184,8 @@ def test_time_limit_measures_then_trains_on_what_fits(workspace: Workspace) -> N
     assert subset["limit"] == "seconds"
     assert subset["tokens_per_second"] > 0
     assert run.events[0]["subset"]["kept"] == subset["kept"]
-    assert run.status["seconds"] < 16
+    # Without the limit it would be 10,000 steps: minutes on any machine.
+    assert run.status["seconds"] < 60
 
 
 def test_step_limit_ends_the_run_early(workspace: Workspace) -> None:
