@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from training.engine import registry
 from training.engine.errors import FixableError
 from training.engine.registry import ParamValue, Preset, PresetError
+from training.engine.registry.types import Task
 
 
 class _Part(BaseModel):
@@ -52,15 +53,20 @@ class LimitsPart(_Part):
 
 
 class Spec(_Part):
-    """A run, as the platform or a person writes it."""
+    """A run, as the platform or a person writes it.
+
+    ``backend`` null means the preset's first. ``models`` are further frozen models by
+    the names that the preset gives them, such as earlier iterates.
+    """
 
     version: Literal[1]
-    task: Literal["reward", "dpo", "generate", "score", "evaluate"]
+    task: Task
     preset: str
-    backend: Literal["trl", "hone"] = "trl"
+    backend: Literal["trl", "hone"] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
     model: ModelPart
     reference: ModelPart | None = None
+    models: dict[str, ModelPart] = {}
     data: DataPart = DataPart()
     params: dict[str, Any] = {}
     lora: LoraPart | None = None
@@ -75,6 +81,7 @@ class Spec(_Part):
         sources = [self.model.source]
         if self.reference is not None:
             sources.append(self.reference.source)
+        sources += [part.source for part in self.models.values()]
         judge = self.params.get("reward_model")
         if isinstance(judge, str):
             sources.append(judge)
@@ -138,6 +145,7 @@ def parse_spec(raw: Any, *, base: Path | None = None) -> Spec:
             field=error.field,
         ) from error
     _check_consistent(spec, preset)
+    spec = spec.model_copy(update={"backend": spec.backend or preset.backends[0]})
     return _with_absolute_paths(spec, base) if base is not None else spec
 
 
@@ -150,7 +158,7 @@ def _check_consistent(spec: Spec, preset: Preset) -> None:
             fix="Change one of them.",
             field="task",
         )
-    if spec.backend not in preset.backends:
+    if spec.backend is not None and spec.backend not in preset.backends:
         raise FixableError(
             "This backend cannot run the preset.",
             expected=f"one of {', '.join(preset.backends)}",
@@ -158,6 +166,15 @@ def _check_consistent(spec: Spec, preset: Preset) -> None:
             fix="Choose a backend that the preset lists.",
             field="backend",
         )
+    for name in preset.models:
+        if name not in spec.models:
+            raise FixableError(
+                "The run lacks a model.",
+                expected=f"a model source as models.{name} for preset {preset.name!r}",
+                found=f"models: {', '.join(spec.models) or 'none'}",
+                fix=f"Give models.{name}.source.",
+                field=f"models.{name}",
+            )
     for name in preset.needs:
         if getattr(spec.data, name) is None:
             raise FixableError(

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from training.engine.registry.presets import ALL, LABEL_SMOOTHED_LOSSES
-from training.engine.registry.types import Param, ParamValue, Preset, PresetError
+from training.engine.registry.preferences import LABEL_SMOOTHED_LOSSES
+from training.engine.registry.presets import ALL
+from training.engine.registry.types import (
+    Param,
+    ParamValue,
+    Preset,
+    PresetError,
+    Settings,
+)
 
 __all__ = [
     "PRESETS",
@@ -19,6 +27,7 @@ __all__ = [
     "ParamValue",
     "Preset",
     "PresetError",
+    "Settings",
     "describe",
     "get",
     "trainable",
@@ -162,6 +171,18 @@ def describe() -> list[dict[str, Any]]:
             "backends": list(preset.backends),
             "upstream": preset.upstream,
             "identities": list(preset.identities),
+            "equation": preset.equation,
+            "settings": asdict(preset.settings) if preset.settings else None,
+            "columns": list(preset.columns),
+            "models": list(preset.models),
+            "status": preset.status,
+            "is_verified": preset.is_verified,
+            "verified": preset.verified,
+            "unverified": preset.unverified,
+            "caution": preset.caution,
+            "tests": list(preset.tests),
+            "neighbour": preset.neighbour,
+            "alias_of": preset.alias_of,
             "params": [
                 {
                     "name": param.name,

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 ParamValue = int | float | bool | str | None
 ParamKind = Literal["int", "float", "bool", "str"]
 Task = Literal["reward", "dpo", "generate", "score", "evaluate"]
 Role = Literal["reward", "policy"]
+Status = Literal["code", "text", "derivation", "abstract", "memory", "own"]
+VERIFIED: tuple[Status, ...] = ("code", "text", "derivation")
+"""What an equation can rest on; the rest of the published ones are unverified."""
+
+
+class Settings(Protocol):
+    """A row of an algebra: any frozen dataclass of plain values."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,17 @@ class Preset:
         upstream: what the named library does for it.
         identities: facts its tests hold it to.
         params: its settings.
+        equation: the loss as it is written, per example, to be minimised.
+        settings: its row of the family's algebra.
+        columns: columns its rows must have beside those of the view.
+        models: names of the specification's further frozen ``models`` it needs.
+        status: what the equation was verified against; ``own`` for our own tasks.
+        verified: what was read or derived, in words.
+        unverified: the parts that no source was found for; empty if there are none.
+        tests: names of the identity tests that hold it.
+        neighbour: the preset it is most easily mistaken for; a test tells them apart.
+        alias_of: the preset whose loss it shares on purpose.
+        not_to_confuse: another method that goes by the same name.
     """
 
     name: str
@@ -67,6 +87,39 @@ class Preset:
     upstream: str = ""
     identities: tuple[str, ...] = ()
     params: tuple[Param, ...] = ()
+    equation: str = ""
+    settings: Settings | None = None
+    columns: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    status: Status = "own"
+    verified: str = ""
+    unverified: str = ""
+    tests: tuple[str, ...] = ()
+    neighbour: str = ""
+    alias_of: str = ""
+    not_to_confuse: str = ""
+
+    @property
+    def is_published(self) -> bool:
+        """True if it is a method somebody published, not a task of our own."""
+        return self.status != "own"
+
+    @property
+    def is_verified(self) -> bool:
+        """True if the equation was checked against code, text or a derivation."""
+        return self.status in VERIFIED
+
+    @property
+    def caution(self) -> str:
+        """What a user must know before trusting it; empty if nothing."""
+        parts = []
+        if self.is_published and not self.is_verified:
+            parts.append("Unverified: no source of the equation was found.")
+        if self.unverified:
+            parts.append(f"Not verified: {self.unverified}.")
+        if self.not_to_confuse:
+            parts.append(f"Not to be confused with {self.not_to_confuse}.")
+        return " ".join(parts)
 
     @property
     def is_trainable(self) -> bool:

@@ -1,0 +1,140 @@
+"""The engine's own tasks: sampling, scoring, evaluating."""
+
+from training.engine.registry import common
+from training.engine.registry.types import Param, Preset
+
+GENERATE = Preset(
+    name="generate",
+    task="generate",
+    title="Sample completions",
+    summary="Samples completions of prompts from a policy, in batches.",
+    needs=("prompts",),
+    upstream="transformers.generate",
+    params=(
+        Param(
+            "samples",
+            "int",
+            1,
+            "Completions for each prompt.",
+            minimum=1,
+            maximum=256,
+        ),
+        common.TEMPERATURE,
+        common.TOP_P,
+        common.MAX_NEW_TOKENS,
+        common.MAX_PROMPT_TOKENS,
+        Param(
+            "batch_size",
+            "int",
+            16,
+            "Completions sampled side by side.",
+            minimum=1,
+            maximum=4096,
+        ),
+    ),
+)
+
+SCORE = Preset(
+    name="score",
+    task="score",
+    title="Score completions",
+    summary="Runs a reward model over rows of prompt and completion.",
+    needs=("rows",),
+    params=(
+        Param(
+            "batch_size",
+            "int",
+            32,
+            "Completions scored side by side.",
+            minimum=1,
+            maximum=4096,
+        ),
+        Param(
+            "max_length",
+            "int",
+            None,
+            "Longest sequence in tokens; empty takes the one the model trained with.",
+            minimum=8,
+            maximum=131072,
+            nullable=True,
+        ),
+    ),
+)
+
+EVALUATE = Preset(
+    name="evaluate",
+    task="evaluate",
+    title="Evaluate a model",
+    summary=(
+        "Reward models: accuracy with an interval, baselines and calibration. "
+        "Policies: implicit-reward accuracy, KL to the reference and win rate."
+    ),
+    params=(
+        Param(
+            "role",
+            "str",
+            "reward",
+            "What the model is: a reward model or a policy.",
+            choices=("reward", "policy"),
+        ),
+        Param(
+            "reward_model",
+            "str",
+            None,
+            "Model source that judges a policy's completions; empty skips that.",
+            nullable=True,
+        ),
+        Param(
+            "baselines",
+            "bool",
+            True,
+            "Put 'longer wins' and TF-IDF with logistic regression beside it.",
+        ),
+        Param(
+            "bootstrap",
+            "int",
+            2000,
+            "Resamples behind each confidence interval.",
+            minimum=100,
+            maximum=100000,
+        ),
+        Param(
+            "beta",
+            "float",
+            0.1,
+            "Scale of a policy's implicit reward; reported margins depend on it.",
+            minimum=1e-6,
+            maximum=100.0,
+        ),
+        Param(
+            "samples",
+            "int",
+            1,
+            "Completions sampled for each prompt and policy.",
+            minimum=1,
+            maximum=64,
+        ),
+        common.TEMPERATURE,
+        common.TOP_P,
+        common.MAX_NEW_TOKENS,
+        common.MAX_PROMPT_TOKENS,
+        Param(
+            "batch_size",
+            "int",
+            16,
+            "Sequences run side by side.",
+            minimum=1,
+            maximum=4096,
+        ),
+        Param(
+            "max_length",
+            "int",
+            512,
+            "Longest sequence in tokens; longer ones are shortened and counted.",
+            minimum=8,
+            maximum=131072,
+        ),
+    ),
+)
+
+PRESETS: tuple[Preset, ...] = (GENERATE, SCORE, EVALUATE)
