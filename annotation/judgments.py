@@ -40,11 +40,17 @@ class Ref(Strict):
 
 
 class Judged(Strict):
-    """What every judgment may carry."""
+    """What every judgment may carry.
+
+    Attributes:
+        question: the id of the protocol's question that it answers.
+        reasons: ids out of the question's checklist of reasons, in its order.
+    """
 
     question: Name | None = None
     criterion: Name | None = None
     confidence: Unit | None = None
+    reasons: list[Name] = []
     targets: list[Annotated[int, Field(ge=0)]] = []  # indices of earlier judgments
 
 
@@ -68,11 +74,16 @@ class Compare(Judged):
 
 
 class Rank(Judged):
-    """An order in groups, best first; the members of a group are tied."""
+    """An order in groups, best first; the members of a group are tied.
+
+    Attributes:
+        all_bad: none of them is acceptable, not even the first.
+    """
 
     kind: Literal["rank"] = "rank"
     groups: list[Annotated[list[UUID], Field(min_length=1)]]
     unranked: list[UUID] = []
+    all_bad: bool = False
 
     @model_validator(mode="after")
     def each_once(self) -> Self:

@@ -13,9 +13,10 @@ from annotation.errors import NotFound
 from annotation.judgments import parse_judgments
 from annotation.models import Actor, Assignment, Project, Task
 from annotation.permissions import project_for, projects_for
+from annotation.protocols.questions import dump_questions, parse_questions
 from annotation.querysets import feedback_on_task, own_history
 from annotation.services.leasing import lease
-from annotation.services.orders import arrange
+from annotation.services.orders import arrange, as_asked
 from annotation.services.progress import progress_of
 
 router = Router(tags=["projects"])
@@ -49,10 +50,15 @@ def list_projects(request: HttpRequest) -> list[dict[str, Any]]:
 def get_project(request: HttpRequest, slug: str) -> dict[str, Any]:
     """Return a project's guidelines and questions, and my progress."""
     project = project_for(request.user, slug, "view")
-    protocol = project.protocol
+    versions = {
+        version.number: dump_questions(parse_questions(version.questions))
+        for version in project.protocol_versions.order_by("number")
+    }
+    newest = max(versions)
     return _line(project, _actor(request)) | {
         "guidelines": project.guidelines,
-        "protocol": {"version": protocol.number, "questions": protocol.questions},
+        "protocol": {"version": newest, "questions": versions[newest]},
+        "protocols": versions,
         "lease_seconds": project.lease_seconds,
     }
 
@@ -83,6 +89,9 @@ def lease_tasks(
                 }
                 for held in handed.held
             ],
+            "protocols": {
+                held.protocol_version: held.questions for held in handed.held
+            },
             "progress": handed.progress.as_json(),
             "thanks": handed.thanks,
         }
@@ -113,15 +122,21 @@ def _answered(assignment: Assignment) -> dict[str, Any]:
     slots = getattr(task, "ordered_slots")  # noqa: B009 - prefetched
     (answer,) = getattr(assignment, "answers")  # noqa: B009 - prefetched
     completions = [
-        {"id": slot.completion_id, "messages": slot.completion.messages}
+        {
+            "id": slot.completion_id,
+            "messages": slot.completion.messages,
+            "trace": slot.completion.trace,
+            "outcome": slot.completion.sampling.get("outcome"),
+        }
         for slot in slots
     ]
+    questions = dump_questions(parse_questions(task.protocol.questions))
     return {
         "id": assignment.pk,
         "expires_at": assignment.expires_at,
         "protocol_version": task.protocol.number,
         "prompt": {"messages": task.prompt.messages, "context": task.prompt.context},
-        "completions": arrange(completions, assignment.order),
+        "completions": arrange(as_asked(completions, questions), assignment.order),
         "answer": {
             "client_id": answer.client_id,
             "feedback_id": answer.pk,

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from annotation.judgments import Judgments
+from annotation.protocols.questions import Question
 
 
 class Problem(BaseModel):
@@ -58,42 +59,22 @@ class ProjectLine(BaseModel):
     progress: ProgressOut
 
 
-class Option(BaseModel):
-    value: str
-    label: str
-    short: str
-    outcome: Literal["a", "b", "tie"]
-    strength: int
-
-
-class ScaleOut(BaseModel):
-    """Options from left to right."""
-
-    id: str
-    options: list[Option]
-    both_bad: bool
-
-
-class Question(BaseModel):
-    model_config = ConfigDict(extra="allow")
-
-    id: str
-    kind: str
-    text: str
-    criterion: str | None = None
-    required: bool = True
-    scale: ScaleOut | None = None
-    reason: Literal["off", "optional", "required"] = "optional"
-
-
 class Protocol(BaseModel):
     version: int
     questions: list[Question]
 
 
+Protocols = Annotated[
+    dict[int, list[Question]], Field(description="Questions by protocol version.")
+]
+
+
 class ProjectOut(ProjectLine):
+    """protocol: the newest version; protocols: every version there is."""
+
     guidelines: str
     protocol: Protocol
+    protocols: Protocols
     lease_seconds: int
 
 
@@ -110,11 +91,17 @@ class PromptOut(BaseModel):
 
 
 class CompletionOut(BaseModel):
-    """A completion under its label; nothing says which model wrote it."""
+    """A completion under its label; nothing says which model wrote it.
+
+    trace: steps of tools, where there are some. outcome: what came of it, where
+    that is known; shown from the first question on that reveals it.
+    """
 
     id: UUID
     label: str
     messages: list[Message]
+    trace: list[Any] | dict[str, Any] | None = None
+    outcome: str | None = None
 
 
 class Answer(BaseModel):
@@ -142,8 +129,11 @@ class Thanks(BaseModel):
 
 
 class HandOutOut(BaseModel):
+    """protocols: the questions of each version that an assignment here names."""
+
     state: Literal["open", "finished", "paused"]
     assignments: list[AssignmentOut]
+    protocols: Protocols
     progress: ProgressOut
     thanks: Thanks | None
 

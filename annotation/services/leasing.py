@@ -16,8 +16,9 @@ from django.db import connection, transaction
 
 from annotation.errors import InvalidInput, Unavailable
 from annotation.permissions import check_role, token_of
+from annotation.protocols.questions import stored_questions
 from annotation.services import queue_sql
-from annotation.services.orders import Completion, arrange, presented_order
+from annotation.services.orders import Completion, arrange, as_asked, presented_order
 from annotation.services.people import display_name
 from annotation.services.progress import Progress, progress_of, thanks_of
 
@@ -36,6 +37,7 @@ class Held:
     id: int
     expires_at: datetime
     protocol_version: int
+    questions: list[dict[str, Any]]
     prompt: dict[str, Any]
     completions: list[Completion]
 
@@ -301,13 +303,15 @@ def _pick(
 def _held(
     pk: int, expires_at: datetime, order: list[int], content: Sequence[Any]
 ) -> Held:
-    number, messages, context, completions = content
+    number, stored, messages, context, completions = content
+    questions = stored_questions(stored)
     return Held(
         pk,
         expires_at,
         number,
+        questions,
         {"messages": messages, "context": context},
-        arrange(completions, order),
+        arrange(as_asked(completions, questions), order),
     )
 
 

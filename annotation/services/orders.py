@@ -36,14 +36,21 @@ def arrange(completions: Sequence[Completion], order: list[int]) -> list[Complet
     """Return completions as presented, labelled A, B, ...
 
     Args:
-        completions: {id, messages} by position in the task.
+        completions: {id, messages, ...} by position in the task.
         order: positions in the presented order.
     """
     return [
-        {"id": completions[place]["id"], "label": _label(seen)}
-        | {"messages": completions[place]["messages"]}
-        for seen, place in enumerate(order)
+        completions[place] | {"label": _label(seen)} for seen, place in enumerate(order)
     ]
+
+
+def as_asked(
+    completions: Sequence[Completion], questions: Sequence[dict[str, Any]]
+) -> list[Completion]:
+    """Return completions without what no question reveals: what came of each."""
+    if any(question["reveal"] == "outcome" for question in questions):
+        return list(completions)
+    return [completion | {"outcome": None} for completion in completions]
 
 
 def _label(number: int) -> str:

@@ -57,7 +57,8 @@ RETURNING id, actor_id
 
 _COMPLETIONS = """(
     SELECT json_agg(
-        json_build_object('id', c.id, 'messages', c.messages) ORDER BY s.position)
+        json_build_object('id', c.id, 'messages', c.messages, 'trace', c.trace,
+            'outcome', c.sampling->>'outcome') ORDER BY s.position)
     FROM annotation_taskcompletion s
     JOIN annotation_completion c ON c.id = s.completion_id
     WHERE s.task_id = {task}
@@ -72,8 +73,8 @@ WITH renewed AS (
         AND holder = %(holder)s AND %(holder)s <> ''
     RETURNING id, expires_at
 )
-SELECT a.id, renewed.expires_at, a."order", v.number, p.messages::json,
-    p.context::json,
+SELECT a.id, renewed.expires_at, a."order", v.number, v.questions::text,
+    p.messages::json, p.context::json,
     CASE WHEN renewed.id IS NOT NULL THEN {_COMPLETIONS.format(task="a.task_id")} END
 FROM annotation_assignment a
 LEFT JOIN renewed ON renewed.id = a.id
@@ -111,8 +112,8 @@ WITH picked AS MATERIALIZED (
     ) AS found
     LIMIT %(count)s
 )
-SELECT picked.id, picked.priority, own."order", v.number, p.messages::json,
-    p.context::json,
+SELECT picked.id, picked.priority, own."order", v.number, v.questions::text,
+    p.messages::json, p.context::json,
     {_COMPLETIONS.format(task="picked.id")}
 FROM picked
 JOIN annotation_prompt p ON p.id = picked.prompt_id

@@ -218,6 +218,11 @@ export interface components {
             /** Confidence */
             confidence?: number | null;
             /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
+            /**
              * Targets
              * @default []
              */
@@ -233,6 +238,57 @@ export interface components {
             worst: string[];
         };
         /**
+         * BestWorstQuestion
+         * @description The best and the worst of three or more completions.
+         */
+        BestWorstQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "best_worst";
+        };
+        /**
          * Choose
          * @description A labelled category: safe, unsafe, unsure; or any other list.
          */
@@ -243,6 +299,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -259,6 +320,65 @@ export interface components {
             category: string;
         };
         /**
+         * ChooseQuestion
+         * @description One category of the task, its prompt or each completion.
+         */
+        ChooseQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "choose";
+            /**
+             * Target
+             * @default completion
+             * @enum {string}
+             */
+            target: "task" | "prompt" | "completion";
+            /** Categories */
+            categories: components["schemas"]["Label"][];
+        };
+        /**
          * Compare
          * @description Which of two completions is better; a tie and two bad ones are different.
          */
@@ -269,6 +389,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -300,8 +425,115 @@ export interface components {
             scale?: string | null;
         };
         /**
+         * CompareOption
+         * @description One point of a compare scale, from left (A) to right (B).
+         *
+         *     Attributes:
+         *         strength: 0 for a tie, else 1 for the weakest preference and up.
+         *         margin: what training takes the strength for; itself where null.
+         */
+        CompareOption: {
+            /** Value */
+            value: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "a" | "b" | "tie";
+            /** Strength */
+            strength: number;
+            /**
+             * Short
+             * @default
+             */
+            short: string;
+            /** Label */
+            label: string;
+            /** Margin */
+            margin?: number | null;
+        };
+        /**
+         * CompareQuestion
+         * @description Which of two completions is better; asked where a task has two or more.
+         */
+        CompareQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "compare";
+            scale: components["schemas"]["CompareScale"];
+        };
+        /**
+         * CompareScale
+         * @description Options from left to right; both sides alike, since the order is shuffled.
+         *
+         *     Attributes:
+         *         both_bad: whether "both are bad" may be answered besides.
+         *         unsure: whether "cannot say" may be answered besides.
+         */
+        CompareScale: {
+            /** Id */
+            id: string;
+            /** Options */
+            options: components["schemas"]["CompareOption"][];
+            /**
+             * Both Bad
+             * @default false
+             */
+            both_bad: boolean;
+            /**
+             * Unsure
+             * @default false
+             */
+            unsure: boolean;
+        };
+        /**
          * CompletionOut
          * @description A completion under its label; nothing says which model wrote it.
+         *
+         *     trace: steps of tools, where there are some. outcome: what came of it, where
+         *     that is known; shown from the first question on that reveals it.
          */
         CompletionOut: {
             /**
@@ -313,6 +545,22 @@ export interface components {
             label: string;
             /** Messages */
             messages: components["schemas"]["Message"][];
+            /** Trace */
+            trace?: unknown[] | {
+                [key: string]: unknown;
+            } | null;
+            /** Outcome */
+            outcome?: string | null;
+        };
+        /**
+         * Confidence
+         * @description One degree of certainty; the value goes into the judgment's `confidence`.
+         */
+        Confidence: {
+            /** Value */
+            value: number;
+            /** Label */
+            label: string;
         };
         /**
          * Failure
@@ -363,6 +611,11 @@ export interface components {
             /** Confidence */
             confidence?: number | null;
             /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
+            /**
              * Targets
              * @default []
              */
@@ -388,7 +641,10 @@ export interface components {
              */
             note: string;
         };
-        /** HandOutOut */
+        /**
+         * HandOutOut
+         * @description protocols: the questions of each version that an assignment here names.
+         */
         HandOutOut: {
             /**
              * State
@@ -397,8 +653,30 @@ export interface components {
             state: "open" | "finished" | "paused";
             /** Assignments */
             assignments: components["schemas"]["AssignmentOut"][];
+            /**
+             * Protocols
+             * @description Questions by protocol version.
+             */
+            protocols: {
+                [key: string]: components["schemas"]["Question"][];
+            };
             progress: components["schemas"]["ProgressOut"];
             thanks: components["schemas"]["Thanks"] | null;
+        };
+        /**
+         * Label
+         * @description Something to choose, by its id; the description explains it.
+         */
+        Label: {
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
         };
         /** Message */
         Message: {
@@ -417,6 +695,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -442,21 +725,75 @@ export interface components {
             /** Text */
             text?: string | null;
         };
-        /** Option */
-        Option: {
-            /** Value */
-            value: string;
-            /** Label */
-            label: string;
-            /** Short */
-            short: string;
+        /**
+         * MissingQuestion
+         * @description What a completion should have said and did not.
+         *
+         *     Attributes:
+         *         refs: the places that say it.
+         *         note: what is missing, in words: the judgment's `text` (a question's `text`
+         *             is its wording).
+         */
+        MissingQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
             /**
-             * Outcome
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
              * @enum {string}
              */
-            outcome: "a" | "b" | "tie";
-            /** Strength */
-            strength: number;
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "missing";
+            /** Categories */
+            categories: components["schemas"]["Label"][];
+            /**
+             * Refs
+             * @default off
+             * @enum {string}
+             */
+            refs: "off" | "optional" | "required";
+            /**
+             * Note
+             * @default off
+             * @enum {string}
+             */
+            note: "off" | "optional" | "required";
         };
         /**
          * Outcome
@@ -469,6 +806,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -512,6 +854,11 @@ export interface components {
             /** Confidence */
             confidence?: number | null;
             /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
+            /**
              * Targets
              * @default []
              */
@@ -544,6 +891,83 @@ export interface components {
              * @enum {string}
              */
             origin: "authored" | "extracted" | "generated";
+        };
+        /**
+         * PrincipleItem
+         * @description A principle that is asked of each completion; judgments carry its text.
+         */
+        PrincipleItem: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * PrincipleQuestion
+         * @description Whether each completion keeps each principle; `open` lets people add some.
+         */
+        PrincipleQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "principle";
+            /**
+             * Principles
+             * @default []
+             */
+            principles: components["schemas"]["PrincipleItem"][];
+            /**
+             * Evidence
+             * @default optional
+             * @enum {string}
+             */
+            evidence: "off" | "optional" | "required";
+            /**
+             * Open
+             * @default false
+             */
+            open: boolean;
         };
         /** Problem */
         Problem: {
@@ -586,7 +1010,10 @@ export interface components {
             state: "open" | "paused";
             progress: components["schemas"]["ProgressOut"];
         };
-        /** ProjectOut */
+        /**
+         * ProjectOut
+         * @description protocol: the newest version; protocols: every version there is.
+         */
         ProjectOut: {
             /** Slug */
             slug: string;
@@ -606,6 +1033,13 @@ export interface components {
             /** Guidelines */
             guidelines: string;
             protocol: components["schemas"]["Protocol"];
+            /**
+             * Protocols
+             * @description Questions by protocol version.
+             */
+            protocols: {
+                [key: string]: components["schemas"]["Question"][];
+            };
             /** Lease Seconds */
             lease_seconds: number;
         };
@@ -625,34 +1059,13 @@ export interface components {
             /** Questions */
             questions: components["schemas"]["Question"][];
         };
-        /** Question */
-        Question: {
-            /** Id */
-            id: string;
-            /** Kind */
-            kind: string;
-            /** Text */
-            text: string;
-            /** Criterion */
-            criterion?: string | null;
-            /**
-             * Required
-             * @default true
-             */
-            required: boolean;
-            scale?: components["schemas"]["ScaleOut"] | null;
-            /**
-             * Reason
-             * @default optional
-             * @enum {string}
-             */
-            reason: "off" | "optional" | "required";
-        } & {
-            [key: string]: unknown;
-        };
+        Question: components["schemas"]["CompareQuestion"] | components["schemas"]["RankQuestion"] | components["schemas"]["BestWorstQuestion"] | components["schemas"]["RateQuestion"] | components["schemas"]["SpanQuestion"] | components["schemas"]["MissingQuestion"] | components["schemas"]["PrincipleQuestion"] | components["schemas"]["TextQuestion"] | components["schemas"]["ReactionQuestion"] | components["schemas"]["ChooseQuestion"] | components["schemas"]["StepQuestion"];
         /**
          * Rank
          * @description An order in groups, best first; the members of a group are tied.
+         *
+         *     Attributes:
+         *         all_bad: none of them is acceptable, not even the first.
          */
         Rank: {
             /** Question */
@@ -661,6 +1074,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -678,6 +1096,77 @@ export interface components {
              * @default []
              */
             unranked: string[];
+            /**
+             * All Bad
+             * @default false
+             */
+            all_bad: boolean;
+        };
+        /**
+         * RankQuestion
+         * @description An order of all completions; `all_bad` offers that none is acceptable.
+         */
+        RankQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "rank";
+            /**
+             * Allow Ties
+             * @default true
+             */
+            allow_ties: boolean;
+            /**
+             * Allow Unranked
+             * @default true
+             */
+            allow_unranked: boolean;
+            /**
+             * All Bad
+             * @default false
+             */
+            all_bad: boolean;
         };
         /**
          * Rate
@@ -690,6 +1179,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -710,6 +1204,102 @@ export interface components {
             /** Scale */
             scale?: string | null;
         };
+        /**
+         * RatePoint
+         * @description One value of a labelled scale.
+         */
+        RatePoint: {
+            /** Value */
+            value: number;
+            /** Label */
+            label: string;
+            /**
+             * Short
+             * @default
+             */
+            short: string;
+        };
+        /**
+         * RateQuestion
+         * @description A value on a scale, of each completion.
+         */
+        RateQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "rate";
+            scale: components["schemas"]["RateScale"];
+        };
+        /**
+         * RateScale
+         * @description Either labelled points from low to high, or a range with a step.
+         *
+         *     Attributes:
+         *         step: distance of the values that may be given, from `min` on; any value
+         *             between `min` and `max` where null.
+         *         na: whether "not applicable" may be answered: the value null.
+         */
+        RateScale: {
+            /** Id */
+            id: string;
+            /**
+             * Points
+             * @default []
+             */
+            points: components["schemas"]["RatePoint"][];
+            /** Min */
+            min?: number | null;
+            /** Max */
+            max?: number | null;
+            /** Step */
+            step?: number | null;
+            /**
+             * Na
+             * @default false
+             */
+            na: boolean;
+        };
         /** Reaction */
         Reaction: {
             /** Question */
@@ -718,6 +1308,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -744,6 +1339,59 @@ export interface components {
              * @default true
              */
             exposed: boolean;
+        };
+        /**
+         * ReactionQuestion
+         * @description One signal of each completion, such as a thumb up or down.
+         */
+        ReactionQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "reaction";
+            /** Signals */
+            signals: components["schemas"]["Signal"][];
         };
         /** Receipt */
         Receipt: {
@@ -787,21 +1435,21 @@ export interface components {
              */
             expires_at: string;
         };
-        /**
-         * ScaleOut
-         * @description Options from left to right.
-         */
-        ScaleOut: {
-            /** Id */
-            id: string;
-            /** Options */
-            options: components["schemas"]["Option"][];
-            /** Both Bad */
-            both_bad: boolean;
-        };
         /** Session */
         Session: {
             user: components["schemas"]["Person"] | null;
+        };
+        /**
+         * Signal
+         * @description A reaction that may be given, and the number it stands for.
+         */
+        Signal: {
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /** Value */
+            value: number;
         };
         /** SignIn */
         SignIn: {
@@ -838,6 +1486,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -884,6 +1537,108 @@ export interface components {
             note?: string | null;
         };
         /**
+         * SpanQuestion
+         * @description Stretches of text, each with a category.
+         *
+         *     Attributes:
+         *         target: the text that is marked.
+         *         severities: how bad a span may be; none where it is not asked.
+         *         overlap: whether spans of one text may share characters; `same_category`
+         *             says only those of one category, so that no character has two.
+         *         refs: the places that a span leans on, in passages or the completion.
+         *         snap: what a selection grows to in the workspace; the server checks none.
+         */
+        SpanQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "span";
+            /**
+             * Target
+             * @default completion
+             * @enum {string}
+             */
+            target: "completion" | "prompt" | "passage";
+            /** Categories */
+            categories: components["schemas"]["Label"][];
+            /**
+             * Severities
+             * @default []
+             */
+            severities: components["schemas"]["Label"][];
+            /**
+             * Overlap
+             * @default allow
+             * @enum {string}
+             */
+            overlap: "allow" | "same_category" | "never";
+            /**
+             * Refs
+             * @default off
+             * @enum {string}
+             */
+            refs: "off" | "optional" | "required";
+            /**
+             * Replacement
+             * @default off
+             * @enum {string}
+             */
+            replacement: "off" | "optional" | "required";
+            /**
+             * Note
+             * @default off
+             * @enum {string}
+             */
+            note: "off" | "optional" | "required";
+            /**
+             * Snap
+             * @default word
+             * @enum {string}
+             */
+            snap: "word" | "character";
+        };
+        /**
          * Step
          * @description Process supervision: one step's label, or the place of the first error.
          */
@@ -894,6 +1649,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
@@ -916,6 +1676,68 @@ export interface components {
             /** Note */
             note?: string | null;
         };
+        /**
+         * StepQuestion
+         * @description Labels of a completion's steps; a step is a paragraph (protocols/steps.py).
+         *
+         *     Attributes:
+         *         first_error: one label alone, at the first step that is wrong; none says
+         *             that all steps are right. Otherwise each step has its label.
+         */
+        StepQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "step";
+            /** Labels */
+            labels: components["schemas"]["Label"][];
+            /**
+             * First Error
+             * @default false
+             */
+            first_error: boolean;
+        };
         /** TaskFlag */
         TaskFlag: {
             /**
@@ -928,6 +1750,78 @@ export interface components {
              * @default
              */
             note: string;
+        };
+        /**
+         * TextQuestion
+         * @description Free text of the task or of each completion.
+         *
+         *     Attributes:
+         *         min_chars: fewest characters (code points), white space at the ends left out.
+         */
+        TextQuestion: {
+            /** Id */
+            id: string;
+            /** Text */
+            text: string;
+            /**
+             * Help
+             * @default
+             */
+            help: string;
+            /** Criterion */
+            criterion?: string | null;
+            /**
+             * Required
+             * @default true
+             */
+            required: boolean;
+            /**
+             * Reason
+             * @default off
+             * @enum {string}
+             */
+            reason: "off" | "optional" | "required";
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: components["schemas"]["Label"][];
+            /** Confidence */
+            confidence?: components["schemas"]["Confidence"][] | null;
+            /**
+             * Stage
+             * @default 0
+             */
+            stage: number;
+            /**
+             * Reveal
+             * @default none
+             * @enum {string}
+             */
+            reveal: "none" | "outcome";
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "text";
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "rationale" | "critique" | "edit";
+            /**
+             * Per
+             * @default task
+             * @enum {string}
+             */
+            per: "task" | "completion";
+            /**
+             * Min Chars
+             * @default 0
+             */
+            min_chars: number;
+            /** Max Chars */
+            max_chars?: number | null;
         };
         /**
          * Thanks
@@ -949,6 +1843,11 @@ export interface components {
             criterion?: string | null;
             /** Confidence */
             confidence?: number | null;
+            /**
+             * Reasons
+             * @default []
+             */
+            reasons: string[];
             /**
              * Targets
              * @default []
