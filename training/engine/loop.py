@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ from typing import Any
 
 import torch
 from transformers import (
-    PreTrainedModel,
     PrinterCallback,
     ProgressCallback,
     Trainer,
@@ -125,7 +123,7 @@ class RunCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Obey orders, then save if it is time to."""
-        order = _agreed(self._context.control.requested())
+        order = agreed(self._context.control.requested())
         if order is not None:
             self.stopped = order
             control.should_training_stop = True
@@ -197,7 +195,7 @@ class RunCallback(TrainerCallback):
         )
 
 
-def _agreed(order: StopState | None) -> StopState | None:
+def agreed(order: StopState | None) -> StopState | None:
     """Return one order for all processes, so that they stop on the same step."""
     if not torch.distributed.is_available() or not torch.distributed.is_initialized():
         return order
@@ -287,27 +285,3 @@ def starting_point(context: RunContext) -> Start:
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return Start(choice.checkpoint, tuple(warnings))
-
-
-def environment(model: PreTrainedModel) -> dict[str, Any]:
-    """Return what a person needs to reproduce the run on the same machine."""
-    import accelerate
-    import peft
-    import transformers
-    import trl
-
-    return {
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "trl": trl.__version__,
-        "peft": peft.__version__,
-        "accelerate": accelerate.__version__,
-        "device": str(next(model.parameters()).device),
-        "gpus": torch.cuda.device_count(),
-        "threads": torch.get_num_threads(),
-        "processes": int(os.environ.get("WORLD_SIZE", "1")),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "trainable_parameters": sum(
-            p.numel() for p in model.parameters() if p.requires_grad
-        ),
-    }

@@ -21,6 +21,7 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from training.engine import compat, loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import PairTokens, pair_tokens, read_pairs
+from training.engine.environment import environment
 from training.engine.lora import lora_config, merged
 from training.engine.models import Loaded, load_policy, save_model
 from training.engine.order import OrderedTrainer
@@ -69,7 +70,7 @@ def run(context: RunContext) -> TaskResult:
         shortened={"rows": shortened, "max_length": max_length},
         subset=kept.summary(),
         template=loaded.template,
-        environment=loop.environment(loaded.model),
+        environment=environment(loaded.model),
         **start.as_dict(),
     )
     trainer = _trainer(

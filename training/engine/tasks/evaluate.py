@@ -6,9 +6,9 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from training.engine import loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import Pair, pair_tokens, read_pairs
+from training.engine.environment import environment
 from training.engine.errors import FixableError
 from training.engine.evaluate.baselines import text_of
 from training.engine.evaluate.policy_report import (
@@ -49,7 +49,7 @@ def _started(context: RunContext, loaded: Loaded, rows: dict[str, Any]) -> None:
         task=context.spec.task,
         preset=context.spec.preset,
         rows=rows,
-        environment=loop.environment(loaded.model),
+        environment=environment(loaded.model),
         resumed_from=None,
         warnings=[],
     )

@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from training.engine import loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import PROMPT_COLUMNS, read_table
+from training.engine.environment import environment
 from training.engine.models import load_policy
 from training.engine.progress import Progress
 from training.engine.sampling import Completion, Prompt, Sampling, sample
@@ -51,7 +51,7 @@ def run(context: RunContext) -> TaskResult:
         task=spec.task,
         preset=spec.preset,
         rows={"prompts": len(prompts), "completions": len(prompts) * samples},
-        environment=loop.environment(loaded.model),
+        environment=environment(loaded.model),
         resumed_from={"completions": len(done)} if done else None,
         warnings=[],
     )

@@ -18,6 +18,7 @@ from trl.trainer.reward_config import RewardConfig
 from training.engine import loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import Pair, PairTokens, pair_tokens, read_pairs
+from training.engine.environment import environment
 from training.engine.lora import lora_config, merged
 from training.engine.models import Loaded, load_reward, save_model
 from training.engine.reward_trainer import PreferenceRewardTrainer, UniqueSequences
@@ -67,7 +68,7 @@ def run(context: RunContext) -> TaskResult:
         shortened={"rows": shortened, "max_length": max_length},
         subset=kept.summary(),
         template=loaded.template,
-        environment=loop.environment(loaded.model),
+        environment=environment(loaded.model),
         **start.as_dict(),
     )
     callback = loop.RunCallback(context, deadline=common.deadline(context))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from training.engine import loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import (
     ROW_COLUMNS,
@@ -16,6 +15,7 @@ from training.engine.data import (
     shorten,
     tokenize,
 )
+from training.engine.environment import environment
 from training.engine.evaluate.metrics import mean_and_error
 from training.engine.models import Loaded, load_reward
 from training.engine.progress import Progress
@@ -41,7 +41,7 @@ def run(context: RunContext) -> TaskResult:
         task=spec.task,
         preset=spec.preset,
         rows={"rows": len(rows)},
-        environment=loop.environment(loaded.model),
+        environment=environment(loaded.model),
         resumed_from=None,
         warnings=[],
     )
