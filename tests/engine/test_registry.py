@@ -84,4 +84,6 @@ def test_descriptions_are_plain_data() -> None:
 
 
 def test_only_methods_that_leave_a_model_are_offered_for_launch() -> None:
-    assert [preset.name for preset in registry.trainable()] == ["reward-bt", "dpo"]
+    offered = registry.trainable()
+    assert {"reward-bt", "dpo", "ppo"} <= {preset.name for preset in offered}
+    assert all(preset.produces for preset in offered)

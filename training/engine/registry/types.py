@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 ParamValue = int | float | bool | str | None
 ParamKind = Literal["int", "float", "bool", "str"]
-Task = Literal["reward", "dpo", "generate", "score", "evaluate"]
+Task = Literal["reward", "dpo", "ppo", "online", "generate", "score", "evaluate"]
 Role = Literal["reward", "policy"]
 Status = Literal["code", "text", "derivation", "abstract", "memory", "own"]
 VERIFIED: tuple[Status, ...] = ("code", "text", "derivation")

@@ -1,0 +1,1 @@
+"""Learning from completions sampled during training: one loop for every method."""

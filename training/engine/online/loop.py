@@ -1,0 +1,428 @@
+"""The loop of every online method: sample, score, weigh, learn, and again.
+
+An update is one buffer of completions and everything learned from it. Between updates
+a run can be saved, stopped and resumed; nothing else is random.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from transformers import get_scheduler
+
+from training.engine import loop
+from training.engine.context import RunContext
+from training.engine.errors import FixableError, Interrupted, StopState, require_free
+from training.engine.models import parameter_bytes
+from training.engine.online import state as states
+from training.engine.online.prompts import batch_of
+from training.engine.online.rewards import RewardSource
+from training.engine.online.rollout import Rollout, Sampler
+from training.engine.ppo.actor_critic import ActorCritic, Outputs, Reference
+from training.engine.ppo.experience import Experience, Sequences, sequences
+from training.engine.ppo.kl import kl_estimate
+from training.engine.ppo.learner import NotFinite, UpdateSettings, update
+from training.engine.sampling import Prompt
+
+_MEASURED_PROMPTS = 256
+
+_CHECKPOINT_COPIES = 3
+"""A checkpoint holds the trained weights and AdamW's two moments."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done.
+
+    Attributes:
+        updates: in all.
+        prompts: of one update, on one device.
+        samples: completions of each prompt.
+        width: the longest completion, in tokens.
+        forward: completions of one forward pass.
+        critic_warmup: updates in which the critic alone learns.
+        deadline: on the monotonic clock; or None.
+        learning_rate, critic_learning_rate: peak step sizes of AdamW.
+    """
+
+    updates: int
+    prompts: int
+    samples: int
+    width: int
+    forward: int
+    learning_rate: float
+    critic_learning_rate: float
+    critic_warmup: int = 0
+    deadline: float | None = None
+
+
+@dataclass
+class Scored:
+    """An update's completions with what rewards and models say about them.
+
+    Attributes:
+        rollouts: the completions.
+        sequences: the same as tensors, on the device.
+        rewards: one row a completion, one column a source, (N, K).
+        groups: which completions answer one prompt, (N,).
+        ended: True where the model ended the completion, (N,).
+        old_logprobs, reference_logprobs: (N, T).
+        values: (N, T), or None without a critic.
+        kl_coef: the coefficient of the KL penalty in this update.
+        state: what is kept between updates; the pipeline may write to it.
+        told: further numbers to report, which the pipeline adds to.
+    """
+
+    rollouts: Sequence[Rollout]
+    sequences: Sequences
+    rewards: Tensor
+    groups: Tensor
+    ended: Tensor
+    old_logprobs: Tensor
+    reference_logprobs: Tensor
+    values: Tensor | None
+    kl_coef: float
+    state: states.LoopState
+    told: dict[str, float] = field(default_factory=dict)
+
+
+Weigh = Callable[[Scored], Experience]
+"""Turns rewards into advantages: a critic's, or a group's."""
+Combine = Callable[[Tensor], Tensor]
+"""Turns rewards (N, K) into scores (N,)."""
+
+
+@dataclass
+class OnlineLoop:
+    """Everything an online run is made of; ``train`` runs it."""
+
+    context: RunContext
+    plan: Plan
+    settings: UpdateSettings
+    model: ActorCritic
+    reference: Reference
+    sampler: Sampler
+    sources: Sequence[RewardSource]
+    combine: Combine
+    weigh: Weigh
+    prompts: Sequence[Prompt]
+    state: states.LoopState
+    accelerator: Accelerator
+    pad_token_id: int
+
+    def __post_init__(self) -> None:
+        self._wrapped: nn.Module = self.accelerator.prepare_model(self.model)
+        critic = self.model.critic_parameters()
+        groups: list[dict[str, Any]] = [
+            {
+                "params": self.model.policy_parameters(),
+                "lr": self.plan.learning_rate,
+            }
+        ]
+        if critic:
+            groups.append({"params": critic, "lr": self.plan.critic_learning_rate})
+        self.optimizer = torch.optim.AdamW(
+            groups,
+            eps=self.context.number("adam_epsilon"),
+            weight_decay=self.context.number("weight_decay"),
+        )
+        total = self.plan.updates
+        self.scheduler: Any = get_scheduler(
+            self.context.text("schedule"),
+            self.optimizer,
+            num_warmup_steps=int(self.context.number("warmup") * total),
+            num_training_steps=total,
+        )
+        self._parameters = [*self.model.policy_parameters(), *critic]
+        self.first: dict[str, float] = {}
+        self.last: dict[str, float] = {}
+        self.out_of_time = False
+        self._saved_at = self._began_at = time.monotonic()
+
+    # --- the loop ----------------------------------------------------------------
+
+    def train(self, start: loop.Start) -> None:
+        """Run to the end, from a checkpoint if there is one.
+
+        Raises:
+            Interrupted: if the supervisor asked for an end; the step is in it.
+            FixableError: if the disk is too small, or a number stopped being one.
+        """
+        self._require_room()
+        if start.checkpoint is not None:
+            states.load(
+                start.checkpoint.path,
+                self.state,
+                self.model,
+                self.optimizer,
+                self.scheduler,
+                self.accelerator.device,
+            )
+            self.sampler.sync(self.model.policy, self.state.step)
+        self._measure_reference()
+        self._began_at, began = time.monotonic(), self.state.step
+        while self.state.step < self.plan.updates:
+            if self.plan.deadline and time.monotonic() >= self.plan.deadline:
+                self.out_of_time = True
+                return
+            metrics = self._update()
+            self.state.step += 1
+            self._tell(metrics, done=self.state.step - began)
+            self.sampler.sync(self.model.policy, self.state.step)
+            self._obey()
+            if self._due():
+                self._save()
+
+    def _update(self) -> dict[str, float]:
+        step = self.state.step
+        learning = step >= self.plan.critic_warmup
+        rollouts = self._sample(step)
+        began = time.monotonic()
+        scored = self._score(rollouts)
+        experience = self.weigh(scored)
+        try:
+            metrics = update(
+                self._forward,
+                self._parameters,
+                self.optimizer,
+                experience,
+                self._settings_now(),
+                seed=(self.context.spec.seed, step),
+                train_policy=learning,
+                backward=self.accelerator.backward,
+                processes=self.accelerator.num_processes,
+            )
+        except NotFinite as error:
+            raise self._not_finite(str(error), rollouts) from error
+        told = self._describe(scored) | scored.told | metrics
+        self.scheduler.step()
+        self.state.kl.observe(told["objective/kl"], len(rollouts))
+        told["time/learning_seconds"] = round(time.monotonic() - began, 3)
+        if self._is_told(step + 1):
+            show(self.context, step + 1, rollouts[0], float(scored.rewards[0].sum()))
+        return told
+
+    # --- sampling and scoring ----------------------------------------------------
+
+    def _measure_reference(self) -> None:
+        """Score what the policy writes before it has learned anything, once."""
+        scale = self.state.scale
+        if not scale.kind.startswith("reference") or scale.count:
+            return
+        rollouts = self.sampler.sample(
+            self.prompts[:_MEASURED_PROMPTS],
+            1,
+            seed=self.context.spec.seed,
+            tick=lambda done: self._obey(),
+        )
+        columns = [source.score(rollouts) for source in self.sources]
+        for source, column in zip(self.sources, columns, strict=True):
+            self._require_scores(source.name, column, rollouts)
+        scale.measure(self.combine(torch.tensor(columns).T).tolist())
+
+    def _settings_now(self) -> UpdateSettings:
+        """Return the settings with the KL coefficient as it is steered."""
+        if not self.settings.kl_coef:
+            return self.settings
+        return replace(self.settings, kl_coef=self.state.kl.value)
+
+    def _sample(self, step: int) -> list[Rollout]:
+        count = self.accelerator.num_processes
+        rank = self.accelerator.process_index
+        batch = batch_of(
+            self.prompts, step, self.plan.prompts * count, self.context.spec.seed
+        )[rank::count]
+        seed = (self.context.spec.seed * 1_000_003 + step) * 4099 + rank
+        return self.sampler.sample(
+            batch, self.plan.samples, seed=seed, tick=lambda done: self._obey()
+        )
+
+    def _score(self, rollouts: list[Rollout]) -> Scored:
+        device = self.accelerator.device
+        batch = sequences(
+            [rollout.prompt_ids for rollout in rollouts],
+            [rollout.ids for rollout in rollouts],
+            pad_token_id=self.pad_token_id,
+            width=self._width(rollouts),
+        ).to(device)
+        columns = [source.score(rollouts) for source in self.sources]
+        for source, column in zip(self.sources, columns, strict=True):
+            self._require_scores(source.name, column, rollouts)
+        outputs = self._read(batch)
+        return Scored(
+            rollouts=rollouts,
+            sequences=batch,
+            rewards=torch.tensor(columns, dtype=torch.float32, device=device).T,
+            groups=torch.tensor([r.group for r in rollouts], device=device),
+            ended=torch.tensor([r.ended for r in rollouts], device=device),
+            old_logprobs=outputs.logprobs,
+            reference_logprobs=self._by_parts(batch, self.reference.logprobs),
+            values=outputs.values,
+            kl_coef=self.state.kl.value,
+            state=self.state,
+        )
+
+    def _width(self, rollouts: Sequence[Rollout]) -> int:
+        """Leave room for the state behind the longest completion, up to the limit."""
+        longest = max(len(rollout.ids) for rollout in rollouts) + 1
+        return min(longest, self.plan.width)
+
+    @torch.no_grad()
+    def _read(self, batch: Sequences) -> Outputs:
+        parts = [self._forward(batch.select(rows)) for rows in self._rows(batch)]
+        values = [part.values for part in parts if part.values is not None]
+        return Outputs(
+            torch.cat([part.logprobs for part in parts]),
+            torch.cat([part.entropy for part in parts]),
+            torch.cat(values) if values else None,
+        )
+
+    def _by_parts(
+        self, batch: Sequences, read: Callable[[Sequences], Tensor]
+    ) -> Tensor:
+        with self._precision():
+            return torch.cat([read(batch.select(r)) for r in self._rows(batch)])
+
+    def _rows(self, batch: Sequences) -> tuple[Tensor, ...]:
+        device = batch.ids.device
+        return torch.arange(len(batch.lengths), device=device).split(self.plan.forward)
+
+    def _forward(self, batch: Sequences, **options: bool) -> Any:
+        with self._precision():
+            return self._wrapped(batch, **options)
+
+    def _precision(self) -> contextlib.AbstractContextManager[Any]:
+        return torch.autocast(
+            self.accelerator.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.context.spec.model.dtype == "bfloat16",
+        )
+
+    # --- what is told ------------------------------------------------------------
+
+    def _describe(self, scored: Scored) -> dict[str, float]:
+        lengths = scored.sequences.lengths.float()
+        kl = kl_estimate(scored.old_logprobs, scored.reference_logprobs, "k1").sum(1)
+        told = {
+            "objective/kl": float(kl.mean()),
+            "objective/kl_coef": scored.kl_coef,
+            "completion/tokens": float(lengths.mean()),
+            "completion/ended_share": float(scored.ended.float().mean()),
+            "learning_rate": float(self.scheduler.get_last_lr()[0]),
+        }
+        for number, source in enumerate(self.sources):
+            column = scored.rewards[:, number]
+            told[f"rewards/{source.name}"] = float(column.mean())
+        return told
+
+    def _tell(self, metrics: dict[str, float], *, done: int) -> None:
+        step = self.state.step
+        self.first = self.first or metrics
+        self.last = metrics
+        if not self._is_told(step):
+            return
+        spent = time.monotonic() - self._began_at
+        left = (self.plan.updates - step) * spent / done
+        self.context.events.emit(
+            "metrics",
+            step=step,
+            metrics=metrics,
+            epoch=step * self.plan.prompts / len(self.prompts),
+            progress={
+                "done": step,
+                "total": self.plan.updates,
+                "unit": "updates",
+                "elapsed_seconds": round(spent, 3),
+                "remaining_seconds": round(left, 1),
+            },
+        )
+
+    def _is_told(self, step: int) -> bool:
+        every = self.context.integer("log_steps")
+        return step % every == 0 or step >= self.plan.updates
+
+    # --- orders, checkpoints, faults ---------------------------------------------
+
+    def _obey(self) -> None:
+        """Stop if asked to; what was learned by whole updates is kept.
+
+        Raises:
+            Interrupted: with the state to end in.
+        """
+        order: StopState | None = loop.agreed(self.context.control.requested())
+        if order is None:
+            return
+        if order == "preempted":
+            self._save()
+        raise Interrupted(order, self.state.step)
+
+    def _due(self) -> bool:
+        if self.state.step >= self.plan.updates:
+            return False
+        steps = self.context.params["checkpoint_steps"]
+        seconds = self.context.params["checkpoint_seconds"]
+        if steps and self.state.step % int(steps) == 0:
+            return True
+        return seconds is not None and (
+            time.monotonic() - self._saved_at >= float(seconds)
+        )
+
+    def _save(self) -> None:
+        states.save(
+            self.context, self.state, self.model, self.optimizer, self.scheduler
+        )
+        self._saved_at = time.monotonic()
+
+    def _require_room(self) -> None:
+        learns = sum(p.numel() * p.element_size() for p in self._parameters)
+        kept = 3 if self._saves() else 0
+        require_free(
+            self.context.out,
+            kept * _CHECKPOINT_COPIES * learns + parameter_bytes(self.model.policy),
+        )
+
+    def _saves(self) -> bool:
+        params = self.context.params
+        return bool(params["checkpoint_steps"] or params["checkpoint_seconds"])
+
+    def _require_scores(
+        self, name: str, scores: Sequence[float], rollouts: Sequence[Rollout]
+    ) -> None:
+        bad = [
+            r for r, s in zip(rollouts, scores, strict=True) if s != s or abs(s) > 1e30
+        ]
+        if bad:
+            raise self._not_finite(f"the scores of {name}", bad)
+
+    def _not_finite(self, what: str, rollouts: Sequence[Rollout]) -> FixableError:
+        rows = ", ".join(dict.fromkeys(r.prompt.prompt_id for r in rollouts[:8]))
+        return FixableError(
+            f"A number stopped being one in update {self.state.step + 1}.",
+            expected="finite losses, gradients and scores",
+            found=f"{what}; prompts of the update: {rows}",
+            fix="Lower learning_rate or max_grad_norm, look at the reward model's "
+            "weights, then resume from the last checkpoint.",
+            field="params.learning_rate",
+        )
+
+
+def show(context: RunContext, step: int, rollout: Rollout, score: float) -> None:
+    """Tell of one completion, so that people see what is being learned."""
+    if os.environ.get("RANK", "0") == "0":
+        context.events.emit(
+            "sample",
+            step=step,
+            prompt_id=rollout.prompt.prompt_id,
+            content=rollout.text,
+            finish_reason="stop" if rollout.ended else "length",
+            tokens=len(rollout.ids),
+            score=round(score, 4),
+        )

@@ -1,0 +1,324 @@
+"""Putting an online run together from its specification; refusing what cannot work."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from accelerate import Accelerator
+
+from training.engine import loop
+from training.engine.context import RunContext, TaskResult
+from training.engine.environment import environment
+from training.engine.environment import environment
+from training.engine.errors import FixableError
+from training.engine.lora import merged
+from training.engine.models import Loaded, load_policy, load_reward, save_model
+from training.engine.online.loop import Combine, OnlineLoop, Plan, Weigh
+from training.engine.online.prompts import practice_prompts
+from training.engine.online.rewards import ModelReward, RewardSource, rule
+from training.engine.online.rollout import Drawing, LocalSampler, Sampler, prepared
+from training.engine.online.state import LoopState
+from training.engine.ppo.actor_critic import (
+    ActorCritic,
+    CriticKind,
+    Reference,
+    build,
+    without_dropout,
+)
+from training.engine.ppo.kl import KLController
+from training.engine.ppo.learner import UpdateSettings
+from training.engine.ppo.shaping import ScaleKind, ScoreScale
+from training.engine.spec import ModelPart
+from training.engine.subset import Subset, by_rows
+from training.engine.tasks.common import TRAINING_SHARE
+from training.engine.tasks.score import trained_length
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a run is made of, before its loop: models, prompts and rewards."""
+
+    policy: Loaded
+    model: ActorCritic
+    reference: Reference
+    reward: Loaded | None
+    sources: list[RewardSource]
+    drawing: Drawing
+    accelerator: Accelerator
+
+
+def assemble(context: RunContext, *, critic: str) -> Parts:
+    """Load every model of a run and check that they fit together.
+
+    Args:
+        critic: ``auto``, or a kind that `build` knows.
+
+    Raises:
+        FixableError: if there is no reward, or the models do not fit.
+    """
+    spec = context.spec
+    accelerator = Accelerator()
+    device = accelerator.device
+    # The weights that learn are kept in full precision; bf16 is for the arithmetic.
+    policy = load_policy(ModelPart(source=spec.model.source), seed=spec.seed)
+    reward = _reward_model(context)
+    sources = _sources(context, reward)
+    kind = _critic(critic, policy, reward)
+    temperature = context.number("temperature")
+    own = _own_reference(context, policy)
+    model = build(
+        policy.model,
+        critic=kind,
+        reward=reward.model if reward is not None and kind == "reward" else None,
+        lora=spec.lora,
+        temperature=temperature,
+        checkpointing=context.flag("gradient_checkpointing"),
+    ).to(device)
+    model.train()
+    if own is not None:
+        own.model.requires_grad_(False).eval().to(device)
+    if reward is not None:
+        reward.model.requires_grad_(False).eval().to(device)
+    drawing = Drawing(
+        temperature=temperature,
+        max_new_tokens=_new_tokens(context, policy),
+        max_prompt_tokens=context.integer("max_prompt_tokens"),
+        batch_size=context.integer("sampling_batch_size"),
+    )
+    return Parts(
+        policy,
+        model,
+        Reference(own.model if own else None, model.policy, temperature),
+        reward,
+        sources,
+        drawing,
+        accelerator,
+    )
+
+
+def run(
+    context: RunContext,
+    parts: Parts,
+    *,
+    combine: Combine,
+    weigh: Weigh,
+    settings: UpdateSettings,
+) -> TaskResult:
+    """Run the loop and leave ``model/``."""
+    spec = context.spec
+    every = practice_prompts(spec.data)
+    kept = by_rows(len(every), spec.limits.max_rows, spec.seed)
+    prompts = [every[i] for i in kept.indices]
+    plan = _plan(context, parts, len(prompts))
+    sampler: Sampler = LocalSampler(
+        parts.policy, parts.model.policy, parts.drawing, parts.accelerator.device
+    )
+    scale = ScoreScale(cast(ScaleKind, context.text("score_scale")))
+    state = LoopState(0, _controller(context), scale)
+    start = loop.starting_point(context)
+    lengths = [len(ids) for ids in prepared(parts.policy, prompts, parts.drawing)]
+    context.events.emit(
+        "started",
+        step=start.checkpoint.step if start.checkpoint else 0,
+        task=spec.task,
+        preset=spec.preset,
+        rows={"prompts": len(every), "trained_on": len(prompts)},
+        longest_prompt=max(lengths),
+        subset=kept.summary(),
+        critic=_name_of(parts.model),
+        template=parts.policy.template,
+        environment=environment(parts.policy.model),
+        **start.as_dict(),
+    )
+    context.control.check()
+    online = OnlineLoop(
+        context=context,
+        plan=plan,
+        settings=settings,
+        model=parts.model,
+        reference=parts.reference,
+        sampler=sampler,
+        sources=parts.sources,
+        combine=combine,
+        weigh=weigh,
+        prompts=prompts,
+        state=state,
+        accelerator=parts.accelerator,
+        pad_token_id=int(parts.policy.tokenizer.pad_token_id or 0),
+    )
+    online.train(start)
+    # The adapters are folded into the weights they stand on.
+    model = merged(parts.model.policy)
+    save_model(model, parts.policy.tokenizer, context.out / "model")
+    return TaskResult(
+        step=state.step,
+        metrics=_summary(online),
+        model="model",
+        subset=_subset(kept, online),
+    )
+
+
+def _reward_model(context: RunContext) -> Loaded | None:
+    spec = context.spec
+    part = spec.models.get("reward")
+    if part is None and context.params.get("reward_model"):
+        part = ModelPart(source=context.text("reward_model"), dtype=spec.model.dtype)
+    return load_reward(part, seed=spec.seed) if part is not None else None
+
+
+def _sources(context: RunContext, reward: Loaded | None) -> list[RewardSource]:
+    """Return where rewards come from.
+
+    Raises:
+        FixableError: if there is none, or a rule lacks its words.
+    """
+    sources: list[RewardSource] = []
+    if reward is not None:
+        sources.append(
+            ModelReward(
+                reward,
+                max_length=trained_length(reward),
+                batch_size=context.integer("sampling_batch_size"),
+            )
+        )
+    name = context.text("rule")
+    if name == "contains" and not context.text("rule_words").strip(" ,"):
+        raise FixableError(
+            "The rule has nothing to look for.",
+            expected="words with commas between them as params.rule_words",
+            found="none",
+            fix="Give the words, or choose another rule.",
+            field="params.rule_words",
+        )
+    if name != "none":
+        sources.append(
+            rule(name, context.text("rule_words"), context.integer("rule_target"))
+        )
+    if not sources:
+        raise FixableError(
+            "Nothing says which completions are good.",
+            expected="a reward model or a rule",
+            found="neither",
+            fix="Name a reward model as models.reward (on the platform: choose the "
+            "reward model that judges), or set params.rule.",
+            field="params.reward_model",
+        )
+    return sources
+
+
+def _critic(asked: str, policy: Loaded, reward: Loaded | None) -> CriticKind:
+    """Return what the critic starts from.
+
+    A critic reads the policy's tokens from left to right, so only a causal reward
+    model with the same vocabulary can become one.
+    """
+    if asked in ("zero", "shared", "none"):
+        return cast(CriticKind, asked)
+    why = None
+    if reward is None:
+        why = "no reward model"
+    elif reward.is_encoder:
+        why = "an encoder, which reads both ways"
+    elif reward.tokenizer.get_vocab() != policy.tokenizer.get_vocab():
+        why = "a reward model with another vocabulary"
+    if why is None:
+        return "reward"
+    if asked == "auto":
+        return "zero"
+    raise FixableError(
+        "The critic cannot start from this reward model.",
+        expected="a causal reward model with the policy's vocabulary",
+        found=why,
+        fix="Set critic to auto or zero: it then starts from the policy.",
+        field="params.critic",
+    )
+
+
+def _own_reference(context: RunContext, policy: Loaded) -> Loaded | None:
+    """Return a reference of its own; None where the adapters can be turned off."""
+    spec = context.spec
+    if spec.reference is not None and spec.reference != spec.model:
+        found = load_policy(spec.reference, seed=spec.seed)
+        if found.tokenizer.get_vocab() != policy.tokenizer.get_vocab():
+            raise FixableError(
+                "The reference has another vocabulary than the policy.",
+                expected="the same tokens in both",
+                found=f"{spec.reference.source} beside {spec.model.source}",
+                fix="Take the model that the policy was trained from.",
+                field="reference",
+            )
+    elif spec.lora is not None:
+        return None
+    else:
+        found = Loaded(copy.deepcopy(policy.model), policy.tokenizer, policy.template)
+    without_dropout(found.model)
+    module: torch.nn.Module = found.model
+    if spec.model.dtype == "bfloat16":
+        module.to(dtype=torch.bfloat16)
+    return found
+
+
+def _new_tokens(context: RunContext, policy: Loaded) -> int:
+    asked = context.integer("max_new_tokens")
+    if asked + 8 > policy.context:
+        raise FixableError(
+            "The completions are longer than the model can read.",
+            expected=f"at most {policy.context - 8} tokens, with room for a prompt",
+            found=str(asked),
+            fix="Lower max_new_tokens.",
+            field="params.max_new_tokens",
+        )
+    return asked
+
+
+def _plan(context: RunContext, parts: Parts, prompts: int) -> Plan:
+    size = context.integer("prompts_per_update")
+    each = size * parts.accelerator.num_processes
+    updates = math.ceil(context.number("epochs") * prompts / each)
+    limits = context.spec.limits
+    deadline = None
+    if limits.seconds is not None:
+        left = limits.seconds * (1 + TRAINING_SHARE) / 2 - context.elapsed()
+        deadline = time.monotonic() + max(left, 0.0)
+    return Plan(
+        updates=limits.max_steps or max(updates, 1),
+        prompts=size,
+        samples=context.integer("samples"),
+        width=parts.drawing.max_new_tokens,
+        forward=context.integer("batch_size"),
+        learning_rate=context.number("learning_rate"),
+        critic_learning_rate=context.number("critic_learning_rate"),
+        critic_warmup=context.integer("critic_warmup"),
+        deadline=deadline,
+    )
+
+
+def _controller(context: RunContext) -> KLController:
+    return KLController(
+        context.number("kl_coef"),
+        context.optional("kl_target"),
+        context.number("kl_horizon"),
+    )
+
+
+def _name_of(model: ActorCritic) -> str:
+    if model.head is None:
+        return "none"
+    return "shared" if model.critic is None else "separate"
+
+
+def _subset(kept: Subset, online: OnlineLoop) -> dict[str, object] | None:
+    report = kept.summary()
+    if report is not None or online.out_of_time:
+        report = {**(report or {}), "out_of_time": online.out_of_time}
+    return report
+
+
+def _summary(online: OnlineLoop) -> dict[str, float]:
+    metrics = {f"first/{name}": value for name, value in online.first.items()}
+    return metrics | {f"last/{name}": value for name, value in online.last.items()}
