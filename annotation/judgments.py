@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from annotation.errors import InvalidJudgments
+from annotation.wording import problems_of
 
 Text = Annotated[str, Field(max_length=200_000)]
 Name = Annotated[str, Field(max_length=200)]
@@ -30,11 +31,16 @@ class Strict(BaseModel):
 
 
 class Ref(Strict):
-    """A place a judgment leans on: a passage's sentence or part of a completion."""
+    """A place a judgment leans on: a passage's sentence or part of a completion.
+
+    Attributes:
+        start, end: code points, half open, in the passage or the completion's message.
+    """
 
     doc: Name | None = None
     sentence: str | int | None = None
     completion: UUID | None = None
+    message: int = Field(0, ge=0)
     start: int | None = Field(None, ge=0)
     end: int | None = Field(None, ge=0)
 
@@ -262,14 +268,7 @@ def parse_judgments(raw: object) -> list[Judgment]:
             expected="a list of judgments as in the API's schema",
             found=f"{error.error_count()} bad field(s)",
             fix="Mend the fields named below and send them again.",
-            fields=[
-                {
-                    "path": ".".join(str(part) for part in item["loc"]),
-                    "message": item["msg"],
-                    "value": repr(item["input"])[:200],
-                }
-                for item in error.errors()[:20]
-            ],
+            fields=problems_of(error)[:20],
         ) from error
 
 

@@ -14,6 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from annotation.errors import HoneError
+from annotation.wording import problem_of
 
 log = logging.getLogger(__name__)
 
@@ -78,12 +79,9 @@ class ApiErrors:
         return response
 
 
-def _path(location: Sequence[object]) -> str:
-    """Return a field's path; the wrapping that the framework adds is left out."""
-    parts = [str(part) for part in location]
-    if parts[:1] == ["body"]:
-        parts = parts[2:] or parts
-    return ".".join(parts)
+def _wrapping(location: Sequence[object]) -> int:
+    """Return how many parts of a path the framework has put before the fields."""
+    return 2 if location[:1] == ("body",) and len(location) > 2 else 0
 
 
 def install(api: NinjaAPI) -> None:
@@ -107,11 +105,7 @@ def install(api: NinjaAPI) -> None:
     @api.exception_handler(ValidationError)
     def validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
         fields = [
-            {
-                "path": _path(item.get("loc", ())),
-                "message": item.get("msg", ""),
-                "value": repr(item.get("input"))[:200],
-            }
+            problem_of(item, within=_wrapping(item["loc"]))
             for item in error.errors[:20]
         ]
         is_judged = any(field["path"].startswith("judgments") for field in fields)

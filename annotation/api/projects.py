@@ -16,7 +16,7 @@ from annotation.permissions import project_for, projects_for
 from annotation.protocols.questions import dump_questions, parse_questions
 from annotation.querysets import feedback_on_task, own_history
 from annotation.services.leasing import lease
-from annotation.services.orders import arrange, as_asked
+from annotation.services.presenting import completions_shown, prompt_shown
 from annotation.services.progress import progress_of
 
 router = Router(tags=["projects"])
@@ -135,8 +135,8 @@ def _answered(assignment: Assignment) -> dict[str, Any]:
         "id": assignment.pk,
         "expires_at": assignment.expires_at,
         "protocol_version": task.protocol.number,
-        "prompt": {"messages": task.prompt.messages, "context": task.prompt.context},
-        "completions": arrange(as_asked(completions, questions), assignment.order),
+        "prompt": prompt_shown(task.prompt.messages, task.prompt.context),
+        "completions": completions_shown(completions, assignment.order, questions),
         "answer": {
             "client_id": answer.client_id,
             "feedback_id": answer.pk,

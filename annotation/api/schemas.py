@@ -11,9 +11,12 @@ from annotation.protocols.questions import Question
 
 
 class Problem(BaseModel):
+    """A field that does not fit; question: the id of the one that it answers."""
+
     path: str
     message: str
     value: str | None = None
+    question: str | None = None
 
 
 class Failure(BaseModel):
@@ -85,16 +88,41 @@ class Message(BaseModel):
     content: str
 
 
+class SentenceOut(BaseModel):
+    """A sentence's place in its passage, in code points, half open."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str | int
+    start: int
+    end: int
+
+
+class PassageOut(BaseModel):
+    """A passage of the context under the name by which references and spans call it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    doc: str
+    title: str
+    text: str
+    sentences: list[SentenceOut]
+
+
 class PromptOut(BaseModel):
+    """passages: those of the context; what else it holds is beside the conversation."""
+
     messages: list[Message]
     context: dict[str, Any] | None
+    passages: list[PassageOut]
 
 
 class CompletionOut(BaseModel):
     """A completion under its label; nothing says which model wrote it.
 
     trace: steps of tools, where there are some. outcome: what came of it, where
-    that is known; shown from the first question on that reveals it.
+    that is known; shown from the first question on that reveals it. steps: what a
+    question of kind step labels, by index.
     """
 
     id: UUID
@@ -102,6 +130,7 @@ class CompletionOut(BaseModel):
     messages: list[Message]
     trace: list[Any] | dict[str, Any] | None = None
     outcome: str | None = None
+    steps: list[str] | None = None
 
 
 class Answer(BaseModel):

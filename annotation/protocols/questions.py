@@ -9,7 +9,7 @@ answers against them.
 import json
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +23,7 @@ from typing_extensions import TypeAliasType
 from annotation.errors import InvalidInput
 from annotation.judgments import Strict
 from annotation.protocols.scales import CompareScale, RateScale, distinct
-from annotation.protocols.wording import problems_of
+from annotation.wording import problems_of
 
 QuestionId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_./-]*$", max_length=100)]
@@ -267,12 +267,6 @@ Questions = Annotated[
 questions_adapter: TypeAdapter[list[Any]] = TypeAdapter(Questions)
 
 
-KINDS: tuple[str, ...] = tuple(
-    get_args(kind.model_fields["kind"].annotation)[0]
-    for kind in Common.__subclasses__()
-)
-
-
 def parse_questions(raw: object) -> list[Any]:
     """Read a protocol's questions from JSON values.
 
@@ -282,7 +276,7 @@ def parse_questions(raw: object) -> list[Any]:
     try:
         return questions_adapter.validate_python(raw)
     except ValidationError as error:
-        problems = problems_of(error, KINDS)
+        problems = problems_of(error)
         raise InvalidInput(
             "The questions cannot be asked as they are.",
             expected="questions as docs/protocols.md describes them",

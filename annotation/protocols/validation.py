@@ -1,43 +1,26 @@
 """Hold judgments against the task they answer and the protocol that asked.
 
 `annotation/judgments.py` says what a judgment is; here is whether these judgments
-answer this task: its completions as presented, its questions, their scales.
+answer this task: its completions as presented, its questions, their scales. What is
+particular to a kind is in `annotation/protocols/checks/`.
 """
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Any
-from uuid import UUID
 
 from annotation.errors import InvalidJudgments
-from annotation.judgments import (
-    Compare,
-    Judged,
-    Judgment,
-    Span,
-    WrittenText,
-    completions_of,
+from annotation.judgments import Flag, Judgment, WrittenText, completions_of
+from annotation.protocols.checks import CHECKS
+from annotation.protocols.checks.common import (
+    LACKING,
+    Asked,
+    Given,
+    Problem,
+    lacks,
 )
+from annotation.protocols.questions import Common
 
-Problem = dict[str, Any]
-Messages = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The task as it was put to the person.
-
-    Attributes:
-        completions: ids in the presented order.
-        questions: the protocol's.
-        texts: reads the messages of the prompt (None) or of a completion; called
-            for spans only, so that other answers cost no reading.
-    """
-
-    completions: Sequence[UUID]
-    questions: Sequence[dict[str, Any]]
-    texts: Callable[[UUID | None], Messages]
+AT_ONCE = 20  # problems told in one reply
 
 
 def check_judgments(judgments: Sequence[Judgment], asked: Asked) -> None:
@@ -46,178 +29,119 @@ def check_judgments(judgments: Sequence[Judgment], asked: Asked) -> None:
     Raises:
         InvalidJudgments: with every field that does not fit.
     """
-    problems: list[Problem] = []
-    questions = {str(question["id"]): question for question in asked.questions}
-    for place, judgment in enumerate(judgments):
-        problems += [
-            {**problem, "path": f"judgments.{place}.{problem['path']}"}
-            for problem in _misfits(judgment, questions, asked)
-        ]
-        if any(target >= place for target in judgment.targets):
-            problems.append(
-                _problem(
-                    f"judgments.{place}.targets",
-                    "must be indices of earlier judgments",
-                    judgment.targets,
-                )
-            )
-    problems += _unanswered(judgments, asked)
+    problems = list(_problems(judgments, asked))
     if problems:
+        first = problems[0]
         raise InvalidJudgments(
             "The judgments do not answer this task.",
             expected="judgments of the presented completions, on the protocol's terms",
-            found=f"{len(problems)} that do not fit: {problems[0]['message']}",
+            found=f"{len(problems)} that do not fit: {first.path} {first.message}",
             fix="Mend the fields named below and send them again.",
-            fields=problems[:20],
+            fields=[problem.as_json() for problem in problems[:AT_ONCE]],
         )
 
 
-def _problem(path: str, message: str, value: object) -> Problem:
-    return {"path": path, "message": message, "value": repr(value)[:200]}
+def questions_of(questions: Sequence[Common], completions: int) -> Iterator[Common]:
+    """Yield the questions that a task of so many completions can be asked.
+
+    What compares several completions with each other is not asked about one.
+    """
+    for question in questions:
+        if completions > 1 or _kind(question) not in ("compare", "rank", "best_worst"):
+            yield question
 
 
-def _misfits(
-    judgment: Judgment, questions: dict[str, dict[str, Any]], asked: Asked
-) -> list[Problem]:
-    problems = []
+def _kind(question: Common) -> str:
+    return str(getattr(question, "kind"))  # noqa: B009 - each member of the union has it
+
+
+def _problems(judgments: Sequence[Judgment], asked: Asked) -> Iterator[Problem]:
+    can_ask = questions_of(asked.questions, len(asked.completions))
+    questions = {question.id: question for question in can_ask}
+    answers: dict[str, list[Given[Any]]] = {name: [] for name in questions}
+    spoilt: set[str | None] = set()
+    for place, judgment in enumerate(judgments):
+        each: Given[Any] = Given(place, judgment)
+        if any(target >= place for target in judgment.targets):
+            yield each.problem("targets", "must be indices of earlier judgments")
+        misplaced = list(_misplaced(each, questions, asked))
+        yield from misplaced
+        if misplaced:
+            spoilt.add(judgment.question)
+        elif judgment.question in answers:
+            answers[judgment.question].append(each)
+    # Whoever says that the task itself is broken owes it no further answer; and what
+    # was answered badly is not said to be missing as well.
+    is_flagged = any(isinstance(judgment, Flag) for judgment in judgments)
+    for name, question in questions.items():
+        for problem in _of_question(question, answers[name], asked):
+            is_lack = problem.path == LACKING
+            if not (is_lack and (is_flagged or name in spoilt)):
+                yield problem
+
+
+def _misplaced(
+    each: Given[Any], questions: dict[str, Common], asked: Asked
+) -> Iterator[Problem]:
+    """Yield why a judgment answers no question of this task."""
+    judgment = each.judgment
     unknown = completions_of(judgment) - set(asked.completions)
     if unknown:
-        problems.append(
-            _problem(
-                "completion",
-                "names a completion that is not in this task; expected one of "
-                + ", ".join(map(str, asked.completions)),
-                sorted(map(str, unknown)),
-            )
+        yield each.problem(
+            "completion",
+            "is not in this task; should be one of "
+            + ", ".join(f"{asked.name(item)} ({item})" for item in asked.completions),
+            ", ".join(sorted(map(str, unknown))),
         )
-    question = None
-    if judgment.question is not None:
-        question = questions.get(judgment.question)
-        if question is None:
-            problems.append(
-                _problem(
-                    "question",
-                    f"is not asked; expected one of {', '.join(questions)}",
-                    judgment.question,
-                )
+    is_rationale = isinstance(judgment, WrittenText) and judgment.role == "rationale"
+    is_aside = isinstance(judgment, Flag) or is_rationale
+    if judgment.question is None:
+        if not is_aside:
+            yield each.problem(
+                "question", f"is missing; should be one of {', '.join(questions)}", ""
             )
-        elif not _answers(judgment, question):
-            problems.append(
-                _problem("kind", f"should be {question['kind']}", judgment.kind)
-            )
-    if isinstance(judgment, Compare) and not unknown:
-        problems += _compare_misfits(judgment, question, asked)
-    if isinstance(judgment, Span) and not unknown:
-        problems += _span_misfits(judgment, asked)
-    return problems
-
-
-def _answers(judgment: Judged, question: dict[str, Any]) -> bool:
-    kind = getattr(judgment, "kind", "")
-    # Any question may have a reason beside its answer, and may be flagged.
-    return kind in (question["kind"], "text", "flag")
-
-
-def _compare_misfits(
-    judgment: Compare, question: dict[str, Any] | None, asked: Asked
-) -> list[Problem]:
-    problems = []
-    places = [asked.completions.index(side) for side in (judgment.a, judgment.b)]
-    if places[0] > places[1]:
-        problems.append(
-            _problem(
-                "a",
-                "must be the side presented first; expected "
-                f"a={judgment.b}, b={judgment.a}",
-                str(judgment.a),
-            )
-        )
+        return
+    question = questions.get(judgment.question)
     if question is None:
-        return problems
-    if judgment.criterion != question.get("criterion"):
-        problems.append(
-            _problem(
+        yield each.problem(
+            "question", f"is not asked; should be one of {', '.join(questions)}"
+        )
+    # Any question may have a reason beside its answer, and may be flagged.
+    elif judgment.kind != _kind(question) and not is_aside:
+        yield each.problem("kind", f"should be {_kind(question)}")
+
+
+def _of_question(
+    question: Common, given: Sequence[Given[Any]], asked: Asked
+) -> Iterator[Problem]:
+    """Yield what is wrong with the answers to one question, and what they lack."""
+    kind = _kind(question)
+    answers = [each for each in given if each.judgment.kind == kind]
+    yield from CHECKS[kind](question, answers, asked)
+    degrees = [degree.value for degree in question.confidence or []]
+    reasons = [reason.id for reason in question.reasons]
+    for each in answers:
+        judgment = each.judgment
+        if judgment.criterion != question.criterion:
+            yield each.problem(
                 "criterion",
-                f"should be {question.get('criterion')!r}",
-                judgment.criterion,
+                f"should be {question.criterion or 'null'}",
+                judgment.criterion or "",
             )
-        )
-    scale = question.get("scale")
-    if not scale or judgment.outcome == "unsure":
-        return problems
-    if judgment.scale != scale["id"]:
-        problems.append(_problem("scale", f"should be {scale['id']}", judgment.scale))
-    offered = {(o["outcome"], o["strength"]) for o in scale["options"]}
-    if scale.get("both_bad"):
-        offered.add(("both_bad", 0))
-    if (judgment.outcome, judgment.strength or 0) not in offered:
-        fitting = sorted(s for outcome, s in offered if outcome == judgment.outcome)
-        problems.append(
-            _problem(
-                "strength" if fitting else "outcome",
-                f"is not on the scale {scale['id']}; expected "
-                + (
-                    f"strength in {fitting}"
-                    if fitting
-                    else f"one of {sorted({outcome for outcome, _ in offered})}"
-                ),
-                [judgment.outcome, judgment.strength],
+        if degrees and judgment.confidence not in (None, *degrees):
+            shown = " or ".join(f"{degree:g}" for degree in degrees)
+            yield each.problem("confidence", f"should be {shown}")
+        unknown = [reason for reason in judgment.reasons if reason not in reasons]
+        if unknown:
+            known = (
+                f"should be among {', '.join(reasons)}" if reasons else "offers none"
             )
-        )
-    return problems
-
-
-def _span_misfits(judgment: Span, asked: Asked) -> list[Problem]:
-    if judgment.target == "passage":
-        return []
-    messages = asked.texts(judgment.completion)
-    if judgment.message >= len(messages):
-        return [
-            _problem("message", f"expected below {len(messages)}", judgment.message)
-        ]
-    text = str(messages[judgment.message]["content"])
-    if judgment.end > len(text):
-        return [
-            _problem("end", f"expected up to {len(text)} code points", judgment.end)
-        ]
-    sha = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    if judgment.text_sha != sha:
-        return [_problem("text_sha", f"expected {sha}", judgment.text_sha)]
-    return []
-
-
-def _unanswered(judgments: Sequence[Judgment], asked: Asked) -> list[Problem]:
-    if any(judgment.kind == "flag" for judgment in judgments):
-        # Whoever says that the task itself is broken owes it no further answer.
-        return []
-    problems = []
-    for question in asked.questions:
-        mine = [j for j in judgments if j.question == question["id"]]
-        answers = [j for j in mine if j.kind == question["kind"]]
-        if question.get("required", True) and not answers:
-            problems.append(
-                _problem(
-                    "judgments",
-                    f"lack an answer to the required question {question['id']!r}",
-                    [j.kind for j in judgments],
-                )
+            yield each.problem(
+                "reasons", f"has {unknown[0]!r}, which is not offered; {known}"
             )
-        is_pair = question["kind"] == "compare" and len(asked.completions) == 2
-        if is_pair and len(answers) > 1:
-            problems.append(
-                _problem(
-                    "judgments",
-                    f"answer the question {question['id']!r} more than once",
-                    len(answers),
-                )
-            )
-        reasons = (j for j in mine if isinstance(j, WrittenText))
-        if question.get("reason") == "required" and not any(
-            reason.content.strip() for reason in reasons
-        ):
-            problems.append(
-                _problem(
-                    "judgments", f"lack the reason for question {question['id']!r}", []
-                )
-            )
-    return problems
+        if len(set(judgment.reasons)) < len(judgment.reasons):
+            yield each.problem("reasons", "names a reason twice")
+    if question.reason == "required" and (answers or question.required):
+        rationales = (e.judgment for e in given if isinstance(e.judgment, WrittenText))
+        if not any(rationale.content.strip() for rationale in rationales):
+            yield lacks(question, "needs a reason in words")

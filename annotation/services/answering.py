@@ -7,6 +7,7 @@ correction is a new row that supersedes the newest of its assignment.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,7 +25,10 @@ from annotation.hashing import content_hash
 from annotation.judgments import Judgment, dump_judgments, parse_judgments
 from annotation.models import Assignment, Completion, Feedback, Prompt
 from annotation.permissions import check_role, token_of
-from annotation.protocols.validation import Asked, Messages, check_judgments
+from annotation.protocols.checks.common import Asked, Messages
+from annotation.protocols.passages import passages_of
+from annotation.protocols.questions import parse_questions
+from annotation.protocols.validation import check_judgments
 from annotation.services import queue_sql
 from annotation.services.holding import Locked, lock, not_yours
 from annotation.services.progress import Progress, midnight, progress_of
@@ -221,16 +225,28 @@ def _check(
             ],
         )
 
+    @cache
+    def prompt() -> Prompt:
+        return Prompt.objects.get(tasks=context.task)
+
+    @cache
+    def completions() -> dict[UUID, Messages]:
+        rows = Completion.objects.filter(pk__in=context.completions)
+        return dict(rows.values_list("pk", "messages"))
+
     def texts(completion: UUID | None) -> Messages:
-        messages: Messages
-        if completion is None:
-            messages = Prompt.objects.get(tasks=context.task).messages
-        else:
-            messages = Completion.objects.get(pk=completion).messages
+        if completion is not None:
+            return completions()[completion]
+        messages: Messages = prompt().messages
         return messages
 
-    presented = [context.completions[place] for place in context.order]
-    check_judgments(judgments, Asked(presented, context.questions, texts))
+    asked = Asked(
+        completions=[context.completions[place] for place in context.order],
+        questions=parse_questions(context.questions),
+        texts=texts,
+        passages=lambda: passages_of(prompt().context),
+    )
+    check_judgments(judgments, asked)
 
 
 def _standing(

@@ -18,8 +18,9 @@ from annotation.errors import InvalidInput, Unavailable
 from annotation.permissions import check_role, token_of
 from annotation.protocols.questions import stored_questions
 from annotation.services import queue_sql
-from annotation.services.orders import Completion, arrange, as_asked, presented_order
+from annotation.services.orders import Completion, presented_order
 from annotation.services.people import display_name
+from annotation.services.presenting import completions_shown, prompt_shown
 from annotation.services.progress import Progress, progress_of, thanks_of
 
 PRIORITIES = 10
@@ -310,8 +311,8 @@ def _held(
         expires_at,
         number,
         questions,
-        {"messages": messages, "context": context},
-        arrange(as_asked(completions, questions), order),
+        prompt_shown(messages, context),
+        completions_shown(completions, order, questions),
     )
 
 

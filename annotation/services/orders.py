@@ -9,6 +9,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from annotation.protocols.letters import letter
+
 Completion = dict[str, Any]
 
 
@@ -40,24 +42,5 @@ def arrange(completions: Sequence[Completion], order: list[int]) -> list[Complet
         order: positions in the presented order.
     """
     return [
-        completions[place] | {"label": _label(seen)} for seen, place in enumerate(order)
+        completions[place] | {"label": letter(seen)} for seen, place in enumerate(order)
     ]
-
-
-def as_asked(
-    completions: Sequence[Completion], questions: Sequence[dict[str, Any]]
-) -> list[Completion]:
-    """Return completions without what no question reveals: what came of each."""
-    if any(question["reveal"] == "outcome" for question in questions):
-        return list(completions)
-    return [completion | {"outcome": None} for completion in completions]
-
-
-def _label(number: int) -> str:
-    """Return A..Z, then AA, AB, ..."""
-    label = ""
-    number += 1
-    while number:
-        number, letter = divmod(number - 1, 26)
-        label = chr(ord("A") + letter) + label
-    return label

@@ -533,7 +533,8 @@ export interface components {
          * @description A completion under its label; nothing says which model wrote it.
          *
          *     trace: steps of tools, where there are some. outcome: what came of it, where
-         *     that is known; shown from the first question on that reveals it.
+         *     that is known; shown from the first question on that reveals it. steps: what a
+         *     question of kind step labels, by index.
          */
         CompletionOut: {
             /**
@@ -551,6 +552,8 @@ export interface components {
             } | null;
             /** Outcome */
             outcome?: string | null;
+            /** Steps */
+            steps?: string[] | null;
         };
         /**
          * Confidence
@@ -836,6 +839,20 @@ export interface components {
             /** Evidence Sha */
             evidence_sha?: string | null;
         };
+        /**
+         * PassageOut
+         * @description A passage of the context under the name by which references and spans call it.
+         */
+        PassageOut: {
+            /** Doc */
+            doc: string;
+            /** Title */
+            title: string;
+            /** Text */
+            text: string;
+            /** Sentences */
+            sentences: components["schemas"]["SentenceOut"][];
+        };
         /** Person */
         Person: {
             /** Username */
@@ -969,7 +986,10 @@ export interface components {
              */
             open: boolean;
         };
-        /** Problem */
+        /**
+         * Problem
+         * @description A field that does not fit; question: the id of the one that it answers.
+         */
         Problem: {
             /** Path */
             path: string;
@@ -977,6 +997,8 @@ export interface components {
             message: string;
             /** Value */
             value?: string | null;
+            /** Question */
+            question?: string | null;
         };
         /**
          * ProgressOut
@@ -1043,7 +1065,10 @@ export interface components {
             /** Lease Seconds */
             lease_seconds: number;
         };
-        /** PromptOut */
+        /**
+         * PromptOut
+         * @description passages: those of the context; what else it holds is beside the conversation.
+         */
         PromptOut: {
             /** Messages */
             messages: components["schemas"]["Message"][];
@@ -1051,6 +1076,8 @@ export interface components {
             context: {
                 [key: string]: unknown;
             } | null;
+            /** Passages */
+            passages: components["schemas"]["PassageOut"][];
         };
         /** Protocol */
         Protocol: {
@@ -1414,6 +1441,9 @@ export interface components {
         /**
          * Ref
          * @description A place a judgment leans on: a passage's sentence or part of a completion.
+         *
+         *     Attributes:
+         *         start, end: code points, half open, in the passage or the completion's message.
          */
         Ref: {
             /** Doc */
@@ -1422,6 +1452,11 @@ export interface components {
             sentence?: string | number | null;
             /** Completion */
             completion?: string | null;
+            /**
+             * Message
+             * @default 0
+             */
+            message: number;
             /** Start */
             start?: number | null;
             /** End */
@@ -1434,6 +1469,18 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+        };
+        /**
+         * SentenceOut
+         * @description A sentence's place in its passage, in code points, half open.
+         */
+        SentenceOut: {
+            /** Id */
+            id: string | number;
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
         };
         /** Session */
         Session: {

@@ -351,6 +351,7 @@ class TestJudgments:
             ({"strength": 4}, "strength"),
             ({"strength": None}, "strength"),
             ({"outcome": "tie", "strength": 2}, "judgments"),
+            ({"outcome": "unsure", "strength": 0}, "outcome"),
             ({"scale": "compare-3@1"}, "scale"),
             ({"scale": None}, "scale"),
             ({"question": "style"}, "question"),
@@ -375,7 +376,7 @@ class TestJudgments:
         [
             *(("a", n) for n in (1, 2, 3)),
             *(("b", n) for n in (1, 2, 3)),
-            *((outcome, 0) for outcome in ("tie", "both_bad", "unsure")),
+            *((outcome, 0) for outcome in ("tie", "both_bad")),
         ],
     )
     def test_every_point_of_the_scale_is_accepted(
@@ -433,24 +434,19 @@ class TestJudgments:
         response = alice.submit(alice.one("letters"), judgments=flag)
         assert response.status_code == 201
 
-    def test_span_must_fit_the_text(self, alice: Person, project: Project) -> None:
-        from hashlib import sha256
-
+    def test_what_no_question_asks_is_refused(
+        self, alice: Person, project: Project
+    ) -> None:
         assignment = alice.one("letters")
-        shown = assignment["completions"][0]
-        text = shown["messages"][0]["content"]
-        span = {
-            "kind": "span",
-            "completion": shown["id"],
-            "start": 0,
-            "end": len(text),
-            "text_sha": sha256(text.encode()).hexdigest(),
-            "category": "wrong",
-        }
         answer = factories.compare(assignment["completions"])
-        for change in ({"end": len(text) + 1}, {"text_sha": "0" * 64}, {"message": 1}):
-            self.refused(alice, assignment, judgments=[*answer, span | change])
-        assert alice.submit(assignment, judgments=[*answer, span]).status_code == 201
+        choice = {"kind": "choose", "target": "task", "category": "fine"}
+        for question in (None, "overall"):
+            unasked = [*answer, choice | {"question": question}]
+            body = self.refused(alice, assignment, judgments=unasked)
+            assert body["fields"][0]["path"] in (
+                "judgments.1.question",
+                "judgments.1.kind",
+            )
 
 
 def test_counters_follow_rows_even_by_hand(alice: Person, project: Project) -> None:

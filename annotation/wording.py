@@ -10,6 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 Problem = dict[str, Any]
+# The tags of judgments and questions, which are no fields.
+KINDS = {
+    *("compare", "rank", "best_worst", "rate", "span", "missing", "principle", "text"),
+    *("reaction", "outcome", "choose", "step", "flag"),
+}
 VALUE_CHARACTERS = 200
 
 # By pydantic's error type; the braces are filled from the error's context.
@@ -55,40 +60,36 @@ PATTERNS: Mapping[str, str] = {
 }
 
 
-def problems_of(error: ValidationError, kinds: Sequence[str] = ()) -> list[Problem]:
-    """Return what is wrong with each field.
+def problems_of(error: ValidationError) -> list[Problem]:
+    """Return what is wrong with each field."""
+    return [problem_of(item) for item in error.errors()]
+
+
+def problem_of(item: Mapping[str, Any], within: int = 0) -> Problem:
+    """Return one of pydantic's errors as path, message and value.
 
     Args:
-        kinds: tags of unions, which pydantic puts into its paths; they are left out,
-            so that a path names fields and places only.
+        within: how many parts of the path lead to where fields begin.
     """
-    return [
-        {
-            "path": path_of(_place(item), kinds),
-            "message": sentence(item),
-            "value": repr(item["input"])[:VALUE_CHARACTERS],
-        }
-        for item in error.errors()
-    ]
-
-
-def _place(item: Mapping[str, Any]) -> tuple[object, ...]:
-    """Return where an error is; that of a union's tag is the tag's field."""
     is_tag = item["type"] in ("union_tag_invalid", "union_tag_not_found")
-    return (*item["loc"], "kind") if is_tag else tuple(item["loc"])
+    location = [*item["loc"][within:], *(["kind"] if is_tag else [])]
+    return {
+        "path": _path(location),
+        "message": sentence(item),
+        "value": repr(item["input"])[:VALUE_CHARACTERS] if "input" in item else None,
+    }
 
 
-def path_of(location: Sequence[object], kinds: Sequence[str] = ()) -> str:
+def _path(location: Sequence[object]) -> str:
     """Return a field's path with dots, without the tags of unions.
 
-    A tag stands right behind the place of a list's item, or at the start.
+    Pydantic puts the tag of a list's item right behind its place.
     """
-    parts: list[str] = []
-    for number, part in enumerate(location):
-        behind_place = number == 0 or isinstance(location[number - 1], int)
-        if not (behind_place and part in kinds):
-            parts.append(str(part))
-    return ".".join(parts)
+    return ".".join(
+        str(part)
+        for before, part in zip([None, *location], location, strict=False)
+        if not (isinstance(before, int) and part in KINDS)
+    )
 
 
 def sentence(item: Mapping[str, Any]) -> str:
