@@ -15,6 +15,7 @@ from training.engine.ppo.kl import kl_estimate
 from training.engine.ppo.learner import UpdateSettings, update
 
 WORDS, BETA = 3, 0.5
+STEPS = 100
 PROMPT = [0]
 
 
@@ -69,9 +70,19 @@ def optimum(reference: Tensor, rewards: Tensor) -> Tensor:
 def test_tabular_policy_reaches_the_kl_regularised_optimum(
     kl_place: str, whiten: bool, trace: float
 ) -> None:
-    """The sampled policy ends within 0.03 in total variation of ref * exp(r / beta)."""
+    """Sampled completions lead to ref * exp(r / beta), in total variation.
+
+    With the penalty in the reward advantages vanish at the optimum, and so does their
+    noise; in the loss they do not.
+    """
     table, reference = Table(), Table()
-    rewards = torch.randn(WORDS, WORDS, generator=torch.Generator().manual_seed(1))
+    rewards = 1.5 * torch.randn(
+        WORDS, WORDS, generator=torch.Generator().manual_seed(1)
+    )
+    if kl_place == "loss":
+        # A penalty in the loss is blind to what a token makes later ones cost, so the
+        # optimum is reached where only the first token is rewarded.
+        rewards = torch.tensor([[1.5], [-1.5], [0.5]]).expand(WORDS, WORDS)
     target = optimum(reference.joint(), rewards)
     begun = float((table.joint() - target).abs().sum() / 2)
     settings = UpdateSettings(
@@ -91,9 +102,9 @@ def test_tabular_policy_reaches_the_kl_regularised_optimum(
             {"params": [table.values], "lr": 0.1},
         ]
     )
-    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, 150)
+    decay = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, STEPS)
     tail = torch.zeros(WORDS, WORDS)
-    for step in range(150):
+    for step in range(STEPS):
         batch = draw(table.joint(), 1024, seed=step)
         with torch.no_grad():
             old, frozen = table(batch), reference(batch)
@@ -131,8 +142,8 @@ def test_tabular_policy_reaches_the_kl_regularised_optimum(
             seed=(0, step),
         )
         decay.step()
-        if step >= 120:
-            tail += table.joint() / 30
+        if step >= STEPS - 20:
+            tail += table.joint() / 20
     found = float((tail - target).abs().sum() / 2)
     assert begun > 0.2
-    assert found < 0.03
+    assert found < (0.002 if kl_place == "reward" else 0.03)

@@ -90,7 +90,7 @@ class ActorCritic(nn.Module):
         language_model = plain(self.policy)
         hidden = completion_states(language_model.base_model, batch)  # (B, T, H)
         logprobs, entropy = token_logprobs(
-            language_model.get_output_embeddings(),
+            language_model,
             hidden,
             batch,
             self.temperature,
@@ -134,7 +134,7 @@ def completion_states(backbone: nn.Module, batch: Sequences) -> Tensor:
 
 
 def token_logprobs(
-    head: nn.Module,
+    language_model: Any,
     hidden: Tensor,
     batch: Sequences,
     temperature: float,
@@ -149,7 +149,7 @@ def token_logprobs(
     columns = torch.arange(batch.width, device=batch.ids.device)[None, :]
     places = (batch.starts[:, None] + columns).clamp(max=batch.ids.shape[1] - 1)
     labels = batch.ids.gather(1, places)[wanted]  # (N,)
-    logits = head(hidden[wanted]).float() / temperature  # (N, V)
+    logits = vocabulary_logits(language_model, hidden[wanted]) / temperature  # (N, V)
     log_all = torch.log_softmax(logits, -1)
     chosen = log_all.gather(-1, labels[:, None])[:, 0]
     with contextlib.nullcontext() if with_entropy_gradient else torch.no_grad():
@@ -159,6 +159,24 @@ def token_logprobs(
         empty.masked_scatter(wanted, chosen),
         empty.masked_scatter(wanted, spread.to(chosen.dtype)),
     )
+
+
+def vocabulary_logits(language_model: Any, hidden: Tensor) -> Tensor:
+    """Return a model's logits for hidden states, (N, V), in float32 at least.
+
+    Some families scale or cap what their head says; their configuration tells.
+    """
+    logits: Tensor = language_model.get_output_embeddings()(hidden)
+    if logits.dtype in (torch.bfloat16, torch.float16):
+        logits = logits.float()
+    config = language_model.config
+    if scale := getattr(config, "logit_scale", None):
+        logits = logits * scale
+    if scale := getattr(config, "logits_scaling", None):
+        logits = logits / scale
+    if cap := getattr(config, "final_logit_softcapping", None):
+        logits = cap * torch.tanh(logits / cap)
+    return logits
 
 
 class Reference:
@@ -184,9 +202,7 @@ class Reference:
         """Return the log-probability of each completion token, (B, T)."""
         with self.active() as model:
             hidden = completion_states(model.base_model, batch)
-            logprobs, _ = token_logprobs(
-                model.get_output_embeddings(), hidden, batch, self._temperature
-            )
+            logprobs, _ = token_logprobs(model, hidden, batch, self._temperature)
         return logprobs
 
     @contextlib.contextmanager
