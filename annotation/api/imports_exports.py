@@ -19,7 +19,7 @@ from annotation.api import schemas
 from annotation.errors import InvalidInput, NotFound
 from annotation.models import Import
 from annotation.permissions import project_for
-from annotation.projections.query import Kind, PairsQuery, Split
+from annotation.projections.query import Kind, Split, ViewQuery
 from annotation.projections.trl import Shape
 from annotation.services.exporting import Export
 from annotation.services.importing import ImportOptions, nothing_read
@@ -216,7 +216,7 @@ def export_rows(
     form: str,
     choices: Query[ExportChoices],
 ) -> HttpResponseBase:
-    """Stream a view (pairs, feedback) as JSON Lines or Parquet."""
+    """Stream a view as JSON Lines or Parquet: see docs/data.md for their names."""
     project = project_for(request.user, slug, "observe")
     if form not in ("jsonl", "parquet"):
         raise NotFound(
@@ -234,9 +234,9 @@ def export_rows(
     }
     export = Export(
         project=project,
-        view=view,  # type: ignore[arg-type]
+        view=view,
         shape=choices.shape,
-        query=PairsQuery.model_validate(asked),
+        query=ViewQuery.model_validate(asked),
         margins=choices.margins,
     )
     response: HttpResponseBase

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
-from annotation.projections.rows import PairRow
+from annotation.projections.pairs import PairRow
 
 CONSENSUS = "consensus@1"
 ANNOTATOR = "consensus"

@@ -8,37 +8,84 @@ Source: methods of paired comparison with ties and strengths; see docs/data.md.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 from uuid import UUID
 
-from annotation.judgments import BestWorst, Compare, Judged, Judgment, Rank, Rate
-from annotation.projections.rows import Answered, PairRow, Source
+from annotation.judgments import BestWorst, Compare, Judgment, Rank, Rate
+from annotation.projections.rows import (
+    Answered,
+    Dropped,
+    Messages,
+    Row,
+    Scales,
+    Source,
+    about,
+    carried,
+)
 
-Margins = Mapping[str, Mapping[int, float]]
-Dropped = Counter[str]
 COMPARE, RANK = "compare@1", "rank@1"
 BEST_WORST, RATE = "best_worst@1", "rate@1"
 BEST, REST, WORST = 0, 1, 2  # the groups of best_worst
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow(Row):
+    """One training row of the pairs view, winner first (docs/data.md).
+
+    soft_label: probability that chosen is better: 1.0 decided, 0.5 tie.
+    margin: signed strength as the scale maps it; null where no strength was given.
+    flipped: whether chosen is what was presented second (compare).
+    list_id, *_group, *_place, unranked, all_bad: where the two stand in a ranking.
+    *_value: the two values (rate).
+    votes, agreement: how many labels a consensus holds, and the share of the largest
+        opinion among them.
+    """
+
+    chosen: Messages
+    rejected: Messages
+    soft_label: float = 1.0
+    margin: float | None
+    chosen_id: str
+    rejected_id: str
+    scale: str | None = None
+    outcome: str | None = None
+    strength: int | None = None
+    flipped: bool = False
+    list_id: str | None = None
+    chosen_group: int | None = None
+    rejected_group: int | None = None
+    chosen_place: int | None = None
+    rejected_place: int | None = None
+    unranked: list[str] = field(default_factory=list)
+    all_bad: bool = False
+    chosen_value: float | None = None
+    rejected_value: float | None = None
+    votes: int = 1
+    agreement: float | None = None
+
+    @property
+    def is_tie(self) -> bool:
+        return self.soft_label == 0.5
+
+
 def pairs_of(
-    answer: Answered, dropped: Dropped | None = None, margins: Margins | None = None
+    answer: Answered, dropped: Dropped | None = None, scales: Scales | None = None
 ) -> list[PairRow]:
     """Return the pairs that one answer gives.
 
     Args:
         dropped: counts, by reason, the judgments that could have given a pair.
-        margins: scale id -> strength -> margin; a strength is its own margin where
-            its scale maps nothing.
+        scales: margins of strengths; a strength is its own where none is given.
     """
     dropped = Counter() if dropped is None else dropped
     rows: list[PairRow] = []
     rates: dict[tuple[str | None, ...], list[tuple[int, Rate]]] = {}
     for place, judgment in enumerate(answer.judgments):
         if isinstance(judgment, Compare):
-            rows += _compare(answer, place, judgment, dropped, margins or {})
+            rows += _compare(answer, place, judgment, dropped, scales or Scales())
         elif isinstance(judgment, Rank):
             rows += _rank(answer, place, judgment, dropped)
         elif isinstance(judgment, BestWorst):
@@ -84,7 +131,7 @@ def judgments_of(rows: Iterable[PairRow]) -> dict[Source, Judgment]:
 
 def _row(
     answer: Answered,
-    judgments: Sequence[tuple[int, Judged]],
+    places: Sequence[int],
     better: UUID,
     worse: UUID,
     *,
@@ -92,47 +139,21 @@ def _row(
     **columns: Any,
 ) -> PairRow:
     chosen, rejected = str(better), str(worse)
-    first = judgments[0][1]
-    places = "-".join(str(place) for place, _ in judgments)
     return PairRow(
-        row_id=f"{answer.feedback}:{places}{number}",
-        prompt=answer.prompt,
+        **about(answer, places, number=number),
         chosen=answer.completions[chosen],
         rejected=answer.completions[rejected],
-        weight=answer.weight,
-        criterion=first.criterion,
-        annotator=answer.annotator,
-        group=answer.group,
-        split=answer.split,
-        src=[Source(answer.feedback, place) for place, _ in judgments],
-        task=answer.task,
         chosen_id=chosen,
         rejected_id=rejected,
-        annotator_kind=answer.annotator_kind,
-        source=answer.source,
-        round=answer.round,
-        question=first.question,
-        confidence=[judgment.confidence for _, judgment in judgments],
-        targets=[list(judgment.targets) for _, judgment in judgments],
         **columns,
     )
-
-
-def _shared(row: PairRow, place: int = 0) -> dict[str, Any]:
-    """Return what every judgment may carry, from a row's columns."""
-    return {
-        "question": row.question,
-        "criterion": row.criterion,
-        "confidence": row.confidence[place],
-        "targets": row.targets[place],
-    }
 
 
 # compare
 
 
 def _compare(
-    answer: Answered, place: int, judgment: Compare, dropped: Dropped, margins: Margins
+    answer: Answered, place: int, judgment: Compare, dropped: Dropped, scales: Scales
 ) -> list[PairRow]:
     if judgment.outcome in ("both_bad", "unsure"):
         dropped[f"compare: {judgment.outcome}"] += 1
@@ -145,11 +166,11 @@ def _compare(
     if tie:
         margin = 0.0
     elif judgment.strength is not None:
-        scale = margins.get(judgment.scale or "", {})
+        scale = scales.margins.get(judgment.scale or "", {})
         margin = float(scale.get(judgment.strength, judgment.strength))
     row = _row(
         answer,
-        [(place, judgment)],
+        [place],
         better,
         worse,
         soft_label=0.5 if tie else 1.0,
@@ -174,7 +195,7 @@ def _compare_back(row: PairRow) -> Compare:
             "outcome": row.outcome,
             "strength": row.strength,
             "scale": row.scale,
-            **_shared(row),
+            **carried(row),
         }
     )
 
@@ -196,7 +217,7 @@ def _rank(
     return [
         _row(
             answer,
-            [(place, judgment)],
+            [place],
             better,
             worse,
             number=f":{number}",
@@ -209,6 +230,7 @@ def _rank(
             chosen_place=at,
             rejected_place=behind,
             unranked=[str(item) for item in judgment.unranked],
+            all_bad=judgment.all_bad,
         )
         for number, ((group, at, better), (other, behind, worse)) in enumerate(
             combinations(ranked, 2)
@@ -238,7 +260,8 @@ def _rank_back(rows: list[PairRow]) -> Rank:
         {
             "groups": list(_places(rows).values()),
             "unranked": rows[0].unranked,
-            **_shared(rows[0]),
+            "all_bad": rows[0].all_bad,
+            **carried(rows[0]),
         }
     )
 
@@ -265,7 +288,7 @@ def _best_worst(answer: Answered, place: int, judgment: BestWorst) -> list[PairR
     return [
         _row(
             answer,
-            [(place, judgment)],
+            [place],
             better,
             worse,
             number=f":{number}",
@@ -285,7 +308,7 @@ def _best_worst(answer: Answered, place: int, judgment: BestWorst) -> list[PairR
 def _best_worst_back(rows: list[PairRow]) -> BestWorst:
     seats = _places(rows)
     return BestWorst.model_validate(
-        {"best": seats[BEST], "worst": seats[WORST], **_shared(rows[0])}
+        {"best": seats[BEST], "worst": seats[WORST], **carried(rows[0])}
     )
 
 
@@ -307,7 +330,7 @@ def _rates(
         rows.append(
             _row(
                 answer,
-                [high, low],
+                [high[0], low[0]],
                 high[1].completion,
                 low[1].completion,
                 soft_label=0.5 if top == bottom else 1.0,
@@ -341,7 +364,7 @@ def _rates_back(row: PairRow) -> dict[Source, Judgment]:
                 "completion": item,
                 "value": value,
                 "scale": row.scale,
-                **_shared(row, place),
+                **carried(row, place),
             }
         )
         for place, (source, (item, value)) in enumerate(

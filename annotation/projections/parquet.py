@@ -1,46 +1,15 @@
-"""The pairs view's columns in Parquet, written in row groups. pyarrow comes lazily."""
+"""Rows into Parquet files, in row groups. pyarrow comes lazily."""
 
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from annotation.projections.rows import PAIR_COLUMNS, PairRow, row_dict
+from annotation.projections.columns import as_json, schema_of
+from annotation.projections.rows import Row
 
 ROW_GROUP = 1000
 ROW_GROUP_CHARACTERS = 16 * 2**20
-
-
-def pair_schema() -> Any:
-    """Return the Arrow schema of the pairs view, columns in the order of PairRow."""
-    import pyarrow as pa
-
-    chat = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-    source = pa.struct([("feedback", pa.string()), ("judgment", pa.int32())])
-    types = {
-        "prompt": chat,
-        "chosen": chat,
-        "rejected": chat,
-        "src": pa.list_(source),
-        "soft_label": pa.float64(),
-        "margin": pa.float64(),
-        "weight": pa.float64(),
-        "round": pa.int32(),
-        "strength": pa.int32(),
-        "flipped": pa.bool_(),
-        "confidence": pa.list_(pa.float64()),
-        "targets": pa.list_(pa.list_(pa.int32())),
-        "chosen_group": pa.int32(),
-        "rejected_group": pa.int32(),
-        "chosen_place": pa.int32(),
-        "rejected_place": pa.int32(),
-        "unranked": pa.list_(pa.string()),
-        "chosen_value": pa.float64(),
-        "rejected_value": pa.float64(),
-        "votes": pa.int32(),
-        "agreement": pa.float64(),
-    }
-    return pa.schema([(name, types.get(name, pa.string())) for name in PAIR_COLUMNS])
 
 
 class ParquetRows:
@@ -92,21 +61,23 @@ class ParquetRows:
 
 
 def _characters(row: dict[str, Any]) -> int:
-    """Return about how long a row's texts are, those of messages included."""
-    size = 0
-    for value in row.values():
-        if isinstance(value, str):
-            size += len(value)
-        elif isinstance(value, list):
-            size += sum(
-                len(item.get("content", "")) for item in value if isinstance(item, dict)
-            )
-    return size
+    """Return about how long a row's texts are, nested ones included."""
+    return sum(_length(value) for value in row.values())
 
 
-def write_pairs(path: Path, rows: Iterable[PairRow]) -> int:
-    """Write rows to a Parquet file; return how many."""
-    with ParquetRows(path, pair_schema()) as file:
+def _length(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_length, value.values()))
+    if isinstance(value, list):
+        return sum(map(_length, value))
+    return 0
+
+
+def write_rows(path: Path, kind: type[Row], rows: Iterable[Row]) -> int:
+    """Write rows of one type to a Parquet file; return how many."""
+    with ParquetRows(path, schema_of(kind)) as file:
         for row in rows:
-            file.add(row_dict(row))
+            file.add(as_json(row))
     return file.count

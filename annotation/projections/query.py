@@ -11,8 +11,11 @@ Split = Literal["train", "validation", "test"]
 Kind = Literal["human", "model", "rule", "end_user"]
 
 
-class PairsQuery(BaseModel):
-    """The filter of the pairs view, as snapshots and exports keep it."""
+class ViewQuery(BaseModel):
+    """The filter of a view, as snapshots and exports keep it.
+
+    `aggregate` and `ties` are for the view pairs alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,19 +41,37 @@ class PairsQuery(BaseModel):
     def takes(self, criterion: str | None) -> bool:
         return self.criteria is None or criterion in self.criteria
 
+    def check_view(self, view: str) -> None:
+        """Refuse what only pairs can do.
 
-def read_query(raw: Any) -> PairsQuery:
+        Raises:
+            InvalidInput: naming the setting.
+        """
+        for name, value, usual in (
+            ("aggregate", self.aggregate, "label"),
+            ("ties", self.ties, "keep"),
+        ):
+            if view != "pairs" and value != usual:
+                raise InvalidInput(
+                    f"The view {view} has no choice of {name}.",
+                    expected=f"{name}={usual}",
+                    found=f"{name}={value}",
+                    fix="Leave it out, or choose the view pairs.",
+                )
+
+
+def read_query(raw: Any) -> ViewQuery:
     """Read a query from JSON values.
 
     Raises:
         InvalidInput: with path and finding of each bad field.
     """
     try:
-        return PairsQuery.model_validate(raw or {})
+        return ViewQuery.model_validate(raw or {})
     except ValidationError as error:
         raise InvalidInput(
             "The filter of the view could not be read.",
-            expected="fields among " + ", ".join(PairsQuery.model_fields),
+            expected="fields among " + ", ".join(ViewQuery.model_fields),
             found=f"{error.error_count()} bad field(s)",
             fix="Mend the fields named below.",
             fields=[

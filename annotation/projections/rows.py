@@ -1,13 +1,16 @@
-"""What goes into a projection and what comes out: values, no database."""
+"""What goes into a view and what every row of one has: values, no database."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from annotation.judgments import Judgment
+from annotation.judgments import Choose, Judgment
 
 Message = Mapping[str, str]
 Messages = Sequence[Message]
+Dropped = Counter[str]
 
 
 class Source(NamedTuple):
@@ -36,74 +39,109 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class PairRow:
-    """One training row of the pairs view, winner first (docs/data.md).
+class Scales:
+    """What a project's scales say of the numbers on them.
 
-    soft_label: probability that chosen is better: 1.0 decided, 0.5 tie.
-    margin: signed strength as the scale maps it; null where no strength was given.
+    margins: scale -> strength -> margin; a strength is its own margin elsewhere.
+    ranges: scale -> (lowest, highest value), of scales for ratings.
+    """
+
+    margins: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The columns of every view (docs/data.md).
+
     transform: the rule that made the row, with its version; names the inverse.
-    flipped: whether chosen is what was presented second (compare).
-    confidence, targets: of each judgment in `src`.
-    list_id, *_group, *_place, unranked: where the two stand in a ranking.
-    *_value: the two values (rate).
-    votes, agreement: how many labels a consensus holds, and the share of the largest
-        opinion among them.
+    soft_label: probability that the row's label holds, where it has one.
+    question, criterion: of the judgments behind it; null where they differ.
+    confidence, reasons, targets: of each judgment in `src`.
     """
 
     row_id: str
     prompt: Messages
-    chosen: Messages
-    rejected: Messages
-    soft_label: float
-    margin: float | None
-    weight: float
-    criterion: str | None
+    soft_label: float | None = None
+    weight: float = 1.0
+    criterion: str | None = None
     annotator: str
     group: str
     split: str
     src: list[Source]
     task: str
     transform: str
-    chosen_id: str
-    rejected_id: str
     annotator_kind: str = "human"
     source: str = ""
     round: int = 0
     question: str | None = None
-    scale: str | None = None
-    outcome: str | None = None
-    strength: int | None = None
-    flipped: bool = False
     confidence: list[float | None] = field(default_factory=list)
+    reasons: list[list[str]] = field(default_factory=list)
     targets: list[list[int]] = field(default_factory=list)
-    list_id: str | None = None
-    chosen_group: int | None = None
-    rejected_group: int | None = None
-    chosen_place: int | None = None
-    rejected_place: int | None = None
-    unranked: list[str] = field(default_factory=list)
-    chosen_value: float | None = None
-    rejected_value: float | None = None
-    votes: int = 1
-    agreement: float | None = None
-
-    @property
-    def is_tie(self) -> bool:
-        return self.soft_label == 0.5
 
 
-PAIR_COLUMNS: tuple[str, ...] = tuple(PairRow.__dataclass_fields__)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyRow(Row):
+    """A row of several judgments that may answer different questions."""
+
+    questions: list[str | None]
+    criteria: list[str | None]
 
 
-def row_dict(row: PairRow) -> dict[str, Any]:
-    """Return a row as JSON and Parquet hold it."""
-    found = {name: getattr(row, name) for name in PAIR_COLUMNS}
-    found["src"] = [item._asdict() for item in row.src]
-    return found
+def about(
+    answer: Answered, places: Sequence[int], *, number: str = ""
+) -> dict[str, Any]:
+    """Return the common columns of a row made of the judgments at these places."""
+    judgments = [answer.judgments[place] for place in places]
+    questions = {judgment.question for judgment in judgments}
+    criteria = {judgment.criterion for judgment in judgments}
+    return {
+        "row_id": f"{answer.feedback}:{'-'.join(map(str, places))}{number}",
+        "prompt": answer.prompt,
+        "weight": answer.weight,
+        "criterion": criteria.pop() if len(criteria) == 1 else None,
+        "annotator": answer.annotator,
+        "group": answer.group,
+        "split": answer.split,
+        "src": [Source(answer.feedback, place) for place in places],
+        "task": answer.task,
+        "annotator_kind": answer.annotator_kind,
+        "source": answer.source,
+        "round": answer.round,
+        "question": questions.pop() if len(questions) == 1 else None,
+        "confidence": [judgment.confidence for judgment in judgments],
+        "reasons": [list(judgment.reasons) for judgment in judgments],
+        "targets": [list(judgment.targets) for judgment in judgments],
+    }
 
 
-def row_from_dict(found: Mapping[str, Any]) -> PairRow:
-    """Return the row that `row_dict` wrote, from JSON or Parquet."""
-    values = {name: found[name] for name in PAIR_COLUMNS if name in found}
-    values["src"] = [Source(**item) for item in found["src"]]
-    return PairRow(**values)
+def about_many(
+    answer: Answered, places: Sequence[int], *, number: str = ""
+) -> dict[str, Any]:
+    """Return the common columns of a row whose judgments may differ in question."""
+    judgments = [answer.judgments[place] for place in places]
+    return about(answer, places, number=number) | {
+        "questions": [judgment.question for judgment in judgments],
+        "criteria": [judgment.criterion for judgment in judgments],
+    }
+
+
+def carried(row: Row, place: int = 0) -> dict[str, Any]:
+    """Return what every judgment may carry: of the judgment at a place in `src`."""
+    question, criterion = row.question, row.criterion
+    if isinstance(row, ManyRow):
+        question, criterion = row.questions[place], row.criteria[place]
+    return {
+        "question": question,
+        "criterion": criterion,
+        "confidence": row.confidence[place],
+        "reasons": row.reasons[place],
+        "targets": row.targets[place],
+    }
+
+
+def chosen(judgment: Judgment, category: str) -> str | None:
+    """Return the completion for which this very category was chosen, if it was."""
+    if isinstance(judgment, Choose) and judgment.category == category:
+        return str(judgment.target) if isinstance(judgment.target, UUID) else None
+    return None

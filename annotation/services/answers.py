@@ -21,13 +21,13 @@ from annotation.models import (
     Feedback,
     Project,
     Prompt,
-    Scale,
     TaskCompletion,
 )
 from annotation.projections.consensus import consensus
-from annotation.projections.pairs import Margins, pairs_of
-from annotation.projections.query import PairsQuery
-from annotation.projections.rows import Answered, Messages, PairRow
+from annotation.projections.query import ViewQuery
+from annotation.projections.rows import Answered, Messages, Row
+from annotation.projections.views import View, view_named
+from annotation.services.scales import scales_of
 
 CHUNK = 500
 PORTION_CHARACTERS = 8 * 2**20
@@ -51,10 +51,15 @@ class Portions:
 
 @dataclass
 class Tally:
-    """What a view left out and why, and the feedback whose rows it holds."""
+    """What a view left out and why, and what its rows rest on.
+
+    dropped: answers and judgments that could have given a row, by reason.
+    other_kinds: judgments of kinds that the view does not take.
+    """
 
     answers: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
+    other_kinds: Counter[str] = field(default_factory=Counter)
     protocols: set[int] = field(default_factory=set)
     scales: set[str] = field(default_factory=set)
 
@@ -70,49 +75,56 @@ def annotator_name(
     return f"actor-{pk}"
 
 
-def stream_pairs(
-    project: Project, query: PairsQuery, tally: Tally | None = None
-) -> Iterator[PairRow]:
-    """Yield the pairs of a project's answers, task by task, always in one order.
+def stream_rows(
+    project: Project, view: str, query: ViewQuery, tally: Tally | None = None
+) -> Iterator[Any]:
+    """Yield a view's rows of a project's answers, always in one order.
 
-    Never of control tasks, the verified pool, superseded answers or tasks flagged as
-    bad; the tally counts them.
+    Answers come task by task, or actor by actor for a view by actor. Never of
+    control tasks, the verified pool, superseded answers or tasks flagged as bad; the
+    tally counts them.
     """
     tally = tally or Tally()
-    margins = margins_of_scales()
-    answers = stream_answers(project, query, tally)
+    made = view_named(view)
+    for row in _made(project, made, query, tally):
+        scale = getattr(row, "scale", None)
+        if scale:
+            tally.scales.add(scale)
+        yield row
+
+
+def _made(
+    project: Project, view: View, query: ViewQuery, tally: Tally
+) -> Iterator[Row]:
+    scales = scales_of(project)
+
+    def rows_of(answers: Iterable[Answered]) -> Iterator[Any]:
+        for answer in answers:
+            for judgment in answer.judgments:
+                if judgment.kind not in view.kinds:
+                    tally.other_kinds[judgment.kind] += 1
+            for row in view.rows_of(answer, tally.dropped, scales):
+                if query.takes(row.criterion):
+                    yield row
+
+    by_actor = view.by_actor is not None
+    answers = stream_answers(project, query, tally, by_actor=by_actor)
+    if view.by_actor is not None:
+        for _, group in groupby(answers, key=lambda answer: answer.annotator):
+            yield from view.by_actor(rows_of(group))
+        return
     for _, group in groupby(answers, key=lambda answer: answer.task):
-        rows = [
-            row
-            for answer in group
-            for row in pairs_of(answer, tally.dropped, margins)
-            if query.takes(row.criterion)
-        ]
+        rows: Iterable[Any] = rows_of(group)
         if query.aggregate == "consensus":
             rows = consensus(rows)
         for row in rows:
-            if row.is_tie and query.ties == "drop":
+            if view.name == "pairs" and row.is_tie and query.ties == "drop":
                 tally.dropped["tie"] += 1
                 continue
-            if row.scale:
-                tally.scales.add(row.scale)
             yield row
 
 
-def margins_of_scales() -> Margins:
-    """Return what each scale maps its strengths to, where it maps them."""
-    found: dict[str, dict[int, float]] = {}
-    for scale in Scale.objects.all():
-        options = scale.options.get("options", [])
-        found[str(scale)] = {
-            option["strength"]: float(option["margin"])
-            for option in options
-            if option.get("margin") is not None and option.get("strength") is not None
-        }
-    return found
-
-
-def _wanted(project: Project, query: PairsQuery) -> QuerySet[Feedback]:
+def _wanted(project: Project, query: ViewQuery) -> QuerySet[Feedback]:
     chosen = Q(project=project)
     if set(query.splits) != {"train", "validation", "test"}:
         chosen &= Q(assignment__task__prompt__split__in=query.splits)
@@ -162,9 +174,13 @@ NARROW = (
 
 
 def stream_answers(
-    project: Project, query: PairsQuery, tally: Tally
+    project: Project, query: ViewQuery, tally: Tally, *, by_actor: bool = False
 ) -> Iterator[Answered]:
-    """Yield the answers that may become training rows, those of a task together."""
+    """Yield the answers that may become training rows, those of a task together.
+
+    Args:
+        by_actor: those of an actor together instead.
+    """
     flagged = bad_tasks(project)
     rows = (
         _wanted(project, query)
@@ -178,7 +194,7 @@ def stream_answers(
                 Feedback.objects.filter(supersedes=OuterRef("pk")).values("pk")[:1]
             ),
         )
-        .order_by("task", "id")
+        .order_by(*(["actor_id"] if by_actor else []), "task", "id")
         .values_list(*NARROW, named=True)
         .iterator(chunk_size=CHUNK)
     )

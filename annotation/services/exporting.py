@@ -8,30 +8,30 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from django.db import connection, transaction
-from django.db.models import F
 
 from annotation.errors import InvalidInput, NotFound
-from annotation.models import Completion, Feedback, Project, TaskCompletion
-from annotation.projections import trl
-from annotation.projections.parquet import ParquetRows, pair_schema
-from annotation.projections.query import PairsQuery
-from annotation.projections.rows import PairRow, row_dict
-from annotation.services.answers import (
-    CHUNK,
-    Portions,
-    Tally,
-    annotator_name,
-    stream_pairs,
+from annotation.models import Project
+from annotation.projections.columns import as_json, schema_of
+from annotation.projections.parquet import ParquetRows
+from annotation.projections.query import ViewQuery
+from annotation.projections.trl import Shape, shapes_of, trl_schema, written
+from annotation.projections.views import VIEWS
+from annotation.services.answers import Tally, stream_rows
+from annotation.services.feedback_rows import (
+    as_text,
+    feedback_schema,
+    stream_feedback,
 )
+from annotation.services.prompt_rows import PromptRow, stream_prompts
 
-View = Literal["pairs", "feedback"]
 Format = Literal["jsonl", "parquet"]
 PIECE_CHARACTERS = 256 * 2**10
+# The views, prompts without answers, and the record itself.
+EXPORTS = (*VIEWS, "prompts", "feedback")
 
 
 @dataclass(frozen=True)
@@ -40,31 +40,39 @@ class Export:
 
     query: None: all splits for the shape `rows`; TRL's shapes, which say nothing of
         the split, hold training prompts alone.
-    margins: whether TRL's shapes have a margin column (0 where none was given).
+    margins: whether TRL's shapes of pairs have a margin column (0 where none given).
     """
 
     project: Project
-    view: View = "pairs"
-    shape: trl.Shape = "rows"
-    query: PairsQuery | None = None
+    view: str = "pairs"
+    shape: Shape = "rows"
+    query: ViewQuery | None = None
     margins: bool = False
     tally: Tally = field(default_factory=Tally)
 
     def __post_init__(self) -> None:
-        if self.view not in get_args(View):
+        if self.view not in EXPORTS:
             raise NotFound(
                 "There is no such view to export.",
-                expected="one of " + ", ".join(get_args(View)),
+                expected="one of " + ", ".join(EXPORTS),
                 found=repr(self.view),
                 fix="Choose one of them.",
             )
-        shapes = get_args(trl.Shape) if self.view == "pairs" else ("rows",)
-        if self.shape not in shapes:
+        if self.shape not in shapes_of(self.view):
             raise InvalidInput(
                 f"The view {self.view} has no such shape.",
-                expected="one of " + ", ".join(shapes),
+                expected="one of " + ", ".join(shapes_of(self.view)),
                 found=repr(self.shape),
                 fix="Choose one of them.",
+            )
+        if self.query is not None:
+            self.query.check_view(self.view)
+        if self.margins and (self.view != "pairs" or self.shape == "rows"):
+            raise InvalidInput(
+                "Only TRL's shapes of pairs have a margin column of their own.",
+                expected="the view pairs in the shape trl or trl-conversational",
+                found=f"{self.view} in the shape {self.shape}",
+                fix="Leave margins out, or choose that view and shape.",
             )
 
     @property
@@ -72,28 +80,38 @@ class Export:
         shape = "" if self.shape == "rows" else f"-{self.shape}"
         return f"{self.project.slug}-{self.view}{shape}"
 
+    @property
+    def chosen(self) -> ViewQuery:
+        """The filter, with what it is by default for the shape."""
+        if self.query is not None:
+            return self.query
+        splits = {} if self.shape == "rows" else {"splits": ["train"]}
+        return ViewQuery.model_validate(splits)
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as JSON values, all of one moment."""
         with _one_moment():
             if self.view == "feedback":
                 yield from stream_feedback(self.project)
-            elif self.shape == "rows":
-                query = self.query or PairsQuery.model_validate({})
-                for row in stream_pairs(self.project, query, self.tally):
-                    yield row_dict(row)
-            else:
-                yield from self._trl_rows()
+                return
+            for row in self._view_rows():
+                if self.shape == "rows":
+                    yield as_json(row)
+                    continue
+                found = written(
+                    self.view,
+                    self.shape,
+                    row,
+                    self.tally.dropped,
+                    margins=self.margins,
+                )
+                if found is not None:
+                    yield found
 
-    def _trl_rows(self) -> Iterator[dict[str, Any]]:
-        query = self.query or PairsQuery.model_validate({"splits": ["train"]})
-        # TRL's preference format holds a winner and a loser: a tie is neither.
-        query = query.model_copy(update={"ties": "drop"})
-        write = trl.standard if self.shape == "trl" else trl.conversational
-        for row in stream_pairs(self.project, query, self.tally):
-            yield write(row) | self._margin(row)
-
-    def _margin(self, row: PairRow) -> dict[str, float]:
-        return {"margin": row.margin or 0.0} if self.margins else {}
+    def _view_rows(self) -> Iterator[Any]:
+        if self.view == "prompts":
+            return stream_prompts(self.project, self.chosen, self.tally.dropped)
+        return stream_rows(self.project, self.view, self.chosen, self.tally)
 
     def jsonl(self) -> Iterator[bytes]:
         """Yield the rows as JSON Lines, several at a time."""
@@ -114,15 +132,15 @@ class Export:
         """Write the rows to a Parquet file; return how many."""
         with ParquetRows(path, self._schema()) as file:
             for row in self.rows():
-                file.add(_as_text(row) if self.view == "feedback" else row)
+                file.add(as_text(row) if self.view == "feedback" else row)
         return file.count
 
     def _schema(self) -> Any:
         if self.view == "feedback":
             return feedback_schema()
-        if self.shape == "rows":
-            return pair_schema()
-        return trl.trl_schema(self.shape, margins=self.margins)
+        if self.shape != "rows":
+            return trl_schema(self.view, self.shape, margins=self.margins)
+        return schema_of(PromptRow if self.view == "prompts" else VIEWS[self.view].row)
 
 
 @contextmanager
@@ -135,190 +153,3 @@ def _one_moment() -> Iterator[None]:
                     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
                 )
         yield
-
-
-# The view `feedback`: every answer with all around it (docs/data.md).
-
-FEEDBACK_FIELDS = (
-    "id",
-    "client_id",
-    "judgments",
-    "active_ms",
-    "late",
-    "created_at",
-    "corrects",
-    "asked_by",
-    "presentation",
-    "order",
-    "origin",
-    "counted",
-    "task",
-    "actor_id",
-    "actor__user_id",
-    "actor__kind",
-    "actor__name",
-    "actor__source",
-    "actor__external_id",
-    "actor__pool",
-    "actor__groups",
-    "actor__model",
-)
-
-
-def stream_feedback(project: Project) -> Iterator[dict[str, Any]]:
-    """Yield every answer, corrected ones and control tasks included, task by task."""
-    rows = (
-        Feedback.objects.filter(project=project)
-        .annotate(
-            corrects=F("supersedes__client_id"),
-            asked_by=F("protocol__number"),
-            presentation=F("assignment__presentation"),
-            order=F("assignment__order"),
-            origin=F("assignment__origin"),
-            counted=F("assignment__counted"),
-            task=F("assignment__task_id"),
-        )
-        .order_by("task", "created_at", "id")
-        .values_list(*FEEDBACK_FIELDS, named=True)
-        .iterator(chunk_size=CHUNK)
-    )
-    portions = Portions()
-    while chunk := list(islice(rows, portions.rows)):
-        slots = _slots({row.task for row in chunk})
-        shown = [slot for places in slots.values() for slot in places]
-        chats = {slot.completion_id: slot.completion.messages for slot in shown}
-        prompts = {slot.task.prompt_id: slot.task.prompt.messages for slot in shown}
-        portions.learn(len(chunk), [*chats.values(), *prompts.values()])
-        for row in chunk:
-            yield _feedback_row(project, row, slots[row.task])
-
-
-def _slots(tasks: set[int]) -> dict[int, list[TaskCompletion]]:
-    found: dict[int, list[TaskCompletion]] = {}
-    for slot in (
-        TaskCompletion.objects.filter(task_id__in=tasks)
-        .select_related("task__prompt")
-        .order_by("task_id", "position")
-    ):
-        found.setdefault(slot.task_id, []).append(slot)
-    ids = {slot.completion_id for slots in found.values() for slot in slots}
-    completions = Completion.objects.in_bulk(list(ids))
-    for slots in found.values():
-        for slot in slots:
-            slot.completion = completions[slot.completion_id]
-    return found
-
-
-def _feedback_row(
-    project: Project, row: Any, slots: list[TaskCompletion]
-) -> dict[str, Any]:
-    task = slots[0].task
-    prompt = task.prompt
-    completions = [slot.completion for slot in slots]
-    return {
-        "id": str(row.id),
-        "client_id": str(row.client_id),
-        "supersedes": str(row.corrects) if row.corrects else None,
-        "late": row.late,
-        "counted": row.counted,
-        "origin": row.origin,
-        "presentation": row.presentation,
-        "presented": [str(completions[place].pk) for place in row.order],
-        "active_ms": row.active_ms,
-        "at": row.created_at.isoformat(),
-        "protocol": row.asked_by,
-        "actor": {
-            "kind": row.actor__kind,
-            "source": row.actor__source or project.slug,
-            "id": row.actor__external_id
-            or annotator_name(row.actor_id, row.actor__user_id, "", ""),
-            # A person's name stays at home.
-            "name": "" if row.actor__user_id else row.actor__name,
-            "pool": row.actor__pool,
-            "groups": row.actor__groups,
-            "model": row.actor__model,
-        },
-        "task": {
-            "key": task.key,
-            "round": task.round,
-            "route": task.route,
-            "priority": task.priority,
-            "overlap": task.overlap,
-            "state": task.state,
-            "reason": task.reason,
-            "scores": task.scores,
-            "is_control": task.is_control,
-            "control_answer": task.control_answer,
-            "verified_pool": task.verified_pool,
-        },
-        "prompt": prompt.messages,
-        "context": prompt.context,
-        "metadata": prompt.metadata,
-        "group": prompt.group_key,
-        "split": prompt.split,
-        "source": prompt.source,
-        "row": prompt.external_id,
-        "completions": [
-            {
-                "id": str(item.pk),
-                "messages": item.messages,
-                "generator": item.generator,
-                "sampling": item.sampling,
-                "trace": item.trace,
-            }
-            for item in completions
-        ],
-        "judgments": row.judgments,
-    }
-
-
-FEEDBACK_ROW = (
-    "id",
-    "client_id",
-    "supersedes",
-    "late",
-    "counted",
-    "origin",
-    "presentation",
-    "presented",
-    "active_ms",
-    "at",
-    "protocol",
-    "actor",
-    "task",
-    "prompt",
-    "context",
-    "metadata",
-    "group",
-    "split",
-    "source",
-    "row",
-    "completions",
-    "judgments",
-)
-NESTED = ("actor", "task", "context", "metadata", "completions", "judgments")
-
-
-def _as_text(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a feedback row for Parquet: what has no fixed columns becomes JSON."""
-    return row | {
-        name: json.dumps(row[name], ensure_ascii=False, separators=(",", ":"))
-        for name in NESTED
-    }
-
-
-def feedback_schema() -> Any:
-    """Return the Arrow schema of the view `feedback`; nested objects are JSON texts."""
-    import pyarrow as pa
-
-    chat = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-    types = {
-        "late": pa.bool_(),
-        "counted": pa.bool_(),
-        "presentation": pa.int32(),
-        "presented": pa.list_(pa.string()),
-        "active_ms": pa.int64(),
-        "protocol": pa.int32(),
-        "prompt": chat,
-    }
-    return pa.schema([(name, types.get(name, pa.string())) for name in FEEDBACK_ROW])

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from annotation.errors import InvalidInput
 from annotation.models import Feedback, Project, Task
-from annotation.services.answers import stream_pairs
+from annotation.services.answers import stream_rows
 from annotation.services.importing import import_file
 from annotation.services.projects import create_project
 from tests.annotation.data.files import jsonl, label, pair
@@ -224,7 +224,7 @@ def test_a_filter_that_is_none_is_refused(project: Project) -> None:
         create_snapshot(project=project, query={"split": "train"})
     assert caught.value.fields[0]["path"] == "query.split"
     with pytest.raises(InvalidInput, match="no such view"):
-        create_snapshot(project=project, view="lists")
+        create_snapshot(project=project, view="trees")
     assert not Snapshot.objects.exists()
 
 
@@ -284,7 +284,7 @@ def test_answers_that_come_in_meanwhile_are_not_in_it(
 ) -> None:
     snapshot = create_snapshot(project=committed)
     more = jsonl(tmp_path / "more.jsonl", [pair(number) for number in range(60, 90)])
-    stream = stream_pairs
+    stream = stream_rows
 
     def disturbed(*args: Any) -> Iterator[Any]:
         for number, row in enumerate(stream(*args)):
@@ -300,7 +300,7 @@ def test_answers_that_come_in_meanwhile_are_not_in_it(
         finally:
             connection.close()
 
-    monkeypatch.setattr(freezing, "stream_pairs", disturbed)
+    monkeypatch.setattr(freezing, "stream_rows", disturbed)
     done = freeze(snapshot.pk)
     assert done.rows == 180
     assert Feedback.objects.filter(project=committed).count() == 270

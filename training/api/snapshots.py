@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from annotation.api import schemas
 from annotation.errors import Conflict, NotFound
 from annotation.permissions import project_for
-from annotation.projections.query import PairsQuery
+from annotation.projections.query import ViewQuery
+from annotation.projections.views import ViewName
 from config.dispatch import enqueue
 from training.models import Snapshot
 from training.services.artifacts import snapshot_dir
@@ -29,8 +30,8 @@ class SnapshotIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Annotated[str, Field(max_length=200)] = ""
-    view: Literal["pairs"] = "pairs"
-    query: PairsQuery = PairsQuery.model_validate({})
+    view: ViewName = "pairs"
+    query: ViewQuery = ViewQuery.model_validate({})
 
 
 class SnapshotOut(BaseModel):

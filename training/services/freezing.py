@@ -23,15 +23,15 @@ from django.db import OperationalError, connection, transaction
 
 from annotation.errors import HoneError, InvalidInput, NotFound, Unavailable
 from annotation.models import Project
-from annotation.projections.parquet import ParquetRows, pair_schema
+from annotation.projections.columns import as_json, schema_of
+from annotation.projections.parquet import ParquetRows
 from annotation.projections.query import read_query
-from annotation.projections.rows import row_dict
-from annotation.services.answers import Tally, stream_pairs
+from annotation.projections.views import VIEWS
+from annotation.services.answers import Tally, stream_rows
 from training.models import Snapshot, SnapshotFeedback
 from training.services.artifacts import snapshot_dir
 
 SPLITS = ("train", "validation", "test")
-VIEWS = ("pairs",)
 MEMBERS_CHUNK = 2000
 LOCK_SPACE = 7102  # the first half of the advisory lock's key: snapshots
 Progress = Callable[[int], object]
@@ -62,6 +62,7 @@ def create_snapshot(
             fix="Choose one of them.",
         )
     checked = read_query(query)
+    checked.check_view(view)
     snapshot = Snapshot(
         project=project,
         name=name,
@@ -160,16 +161,16 @@ def _write(snapshot: Snapshot, draft: Path, progress: Progress) -> None:
     members = Members(snapshot)
     counts: Counter[str] = Counter()
     ties: Counter[str] = Counter()
-    schema = pair_schema()
+    schema = schema_of(VIEWS[snapshot.view].row)
     with ExitStack() as files:
         writers = {
             split: files.enter_context(ParquetRows(draft / f"{split}.parquet", schema))
             for split in SPLITS
         }
-        for row in stream_pairs(snapshot.project, query, tally):
-            writers[row.split].add(row_dict(row))
+        for row in stream_rows(snapshot.project, snapshot.view, query, tally):
+            writers[row.split].add(as_json(row))
             counts[row.split] += 1
-            ties[row.split] += row.is_tie
+            ties[row.split] += row.soft_label == 0.5
             members.add(source.feedback for source in row.src)
             progress(1)
     members.close()
@@ -189,6 +190,7 @@ def _write(snapshot: Snapshot, draft: Path, progress: Progress) -> None:
         "answers": tally.answers,
         "feedback": members.count,
         "dropped": dict(sorted(tally.dropped.items())),
+        "other_kinds": dict(sorted(tally.other_kinds.items())),
         "files": files_written,
         "sha256": snapshot.sha256,
         "parents": {

@@ -15,7 +15,7 @@ from annotation.errors import HoneError, InvalidInput
 from annotation.projections.query import read_query
 from annotation.projections.trl import Shape
 from annotation.services.answers import named_project
-from annotation.services.exporting import Export, Format, View
+from annotation.services.exporting import EXPORTS, Export, Format
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--project", required=True, help="its slug")
-        parser.add_argument("--view", choices=get_args(View), default="pairs")
+        parser.add_argument("--view", choices=EXPORTS, default="pairs")
         parser.add_argument("--shape", choices=get_args(Shape), default="rows")
         parser.add_argument("--format", choices=get_args(Format))
         parser.add_argument(
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             "--split",
             action="append",
             choices=["train", "validation", "test", "all"],
-            help="TRL shapes: train alone; rows: all",
+            help="TRL's shapes: train alone; rows: all",
         )
         parser.add_argument("--kind", action="append", help="of actor: human, model")
         parser.add_argument("--aggregate", choices=["label", "consensus"])
@@ -58,6 +58,8 @@ class Command(BaseCommand):
             sys.exit(2)
         for reason, count in sorted(export.tally.dropped.items()):
             self.stderr.write(f"left out {count:,}: {reason}")
+        for kind, count in sorted(export.tally.other_kinds.items()):
+            self.stderr.write(f"not of this view {count:,}: {kind}")
 
     def _export(self, options: dict[str, Any]) -> Export:
         asked: dict[str, Any] = {}

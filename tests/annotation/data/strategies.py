@@ -1,22 +1,93 @@
-"""Random answers for property tests: any judgments a pair can come from."""
+"""Random answers for property tests: any judgments that a view can take.
 
+Fields come from the models themselves, so that a new one is tried at once.
+"""
+
+import types
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
 
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
-from annotation.judgments import BestWorst, Compare, Judgment, Rank, Rate
+from annotation.judgments import (
+    BestWorst,
+    Choose,
+    Compare,
+    Flag,
+    Judged,
+    Judgment,
+    Missing,
+    Outcome,
+    Principle,
+    Rank,
+    Rate,
+    Reaction,
+    Span,
+    Step,
+    WrittenText,
+)
+from annotation.projections.demonstrations import DEMONSTRATION
 from annotation.projections.rows import Answered
+from annotation.projections.tokens import NOTHING_MARKED
 
 IDS = [UUID(int=number) for number in range(1, 6)]
-names = st.none() | st.sampled_from(["helpful", "safe", "überzeugend"])
-carried = {
-    "criterion": names,
-    "question": names,
+WORDS = ["helpful", "safe", "überzeugend", "", "正确", "👩‍🚀 ok"]
+names = st.sampled_from(WORDS)
+# What the types alone do not say.
+BY_NAME: dict[str, st.SearchStrategy[Any]] = {
     "confidence": st.none() | st.floats(0, 1),
     "targets": st.lists(st.integers(0, 3), max_size=2),
+    "question": st.none() | st.sampled_from(["overall", "marks"]),
+    "criterion": st.none() | st.sampled_from(["helpful", "safe"]),
+    "text_sha": st.sampled_from(["0" * 64, "a1" * 32]),
+    "principle": st.sampled_from(["Says what it does not know.", "Is brief."]),
+    "start": st.integers(0, 20),
+    "end": st.integers(20, 40),
+    "category": st.sampled_from(["tone", NOTHING_MARKED, DEMONSTRATION]),
+    "label": st.sampled_from(["correct", "incorrect", "neutral"]),
+    "value": st.integers(-3, 5).map(float) | st.floats(-1e6, 1e6),
 }
+
+
+def of_type(kind: Any) -> st.SearchStrategy[Any]:
+    """Return values of a type that judgments are made of."""
+    origin = get_origin(kind)
+    if origin is Annotated:
+        return of_type(get_args(kind)[0])
+    if origin is Literal:
+        return st.sampled_from(get_args(kind))
+    if origin in (Union, types.UnionType):
+        return st.one_of(*map(of_type, get_args(kind)))
+    if origin is list:
+        return st.lists(of_type(get_args(kind)[0]), max_size=3)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return of_model(kind)
+    simple: dict[Any, st.SearchStrategy[Any]] = {
+        str: names,
+        int: st.integers(0, 30),
+        float: st.floats(-1e6, 1e6),
+        bool: st.booleans(),
+        UUID: st.sampled_from(IDS),
+        types.NoneType: st.none(),
+    }
+    return simple[kind]
+
+
+def fields_of(model: type[BaseModel]) -> dict[str, st.SearchStrategy[Any]]:
+    return {
+        name: BY_NAME.get(name, of_type(field.annotation))
+        for name, field in model.model_fields.items()
+        if name != "kind"
+    }
+
+
+def of_model(model: type[BaseModel]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries(fields_of(model)).map(model.model_validate)
+
+
+carried = fields_of(Judged)
 
 
 def compares() -> st.SearchStrategy[Compare]:
@@ -52,16 +123,19 @@ def ranks(draw: st.DrawFn) -> Rank:
     groups: list[list[UUID]] = []
     unranked: list[UUID] = []
     for item in order:
-        place = draw(st.sampled_from(["next", "same", "unranked"]))
+        place = draw(st.sampled_from(["next", "same", "unranked", "left out"]))
         if place == "unranked":
             unranked.append(item)
         elif place == "same" and groups:
             groups[-1].append(item)
-        else:
+        elif place != "left out":
             groups.append([item])
-    return Rank(
-        groups=groups, unranked=unranked, **draw(st.fixed_dictionaries(carried))
-    )
+    others = {
+        name: values
+        for name, values in fields_of(Rank).items()
+        if name not in ("groups", "unranked")
+    }
+    return Rank(groups=groups, unranked=unranked, **draw(st.fixed_dictionaries(others)))
 
 
 @st.composite
@@ -86,9 +160,38 @@ def rates() -> st.SearchStrategy[Rate]:
     )
 
 
-def answers(*kinds: st.SearchStrategy[Any]) -> st.SearchStrategy[Answered]:
+@st.composite
+def spans(draw: st.DrawFn) -> Span:
+    values = draw(st.fixed_dictionaries(fields_of(Span)))
+    if values["target"] == "completion":
+        values["completion"] = values["completion"] or IDS[0]
+    else:
+        values["completion"] = None
+    return Span(**values)
+
+
+KINDS: dict[str, st.SearchStrategy[Any]] = {
+    "compare": compares(),
+    "rank": ranks(),
+    "best_worst": best_worsts(),
+    "rate": rates(),
+    "span": spans(),
+    "missing": of_model(Missing),
+    "principle": of_model(Principle),
+    "text": of_model(WrittenText),
+    "reaction": of_model(Reaction),
+    "outcome": of_model(Outcome),
+    "choose": of_model(Choose),
+    "step": of_model(Step),
+    "flag": of_model(Flag),
+}
+
+
+def answers(
+    *kinds: st.SearchStrategy[Any], most: int = 6
+) -> st.SearchStrategy[Answered]:
     """Answers of up to six judgments about five completions."""
-    found = st.lists(st.one_of(*kinds), min_size=1, max_size=6)
+    found = st.lists(st.one_of(*kinds), min_size=1, max_size=most)
     return found.map(answered)
 
 
@@ -105,7 +208,7 @@ def answered(judgments: Sequence[Judgment], **fields: Any) -> Answered:
         judgments=judgments,
         prompt=[{"role": "user", "content": "Why?"}],
         completions={
-            str(item): [{"role": "assistant", "content": f"Because {place}."}]
+            str(item): [{"role": "assistant", "content": f"First.\nSo {place}."}]
             for place, item in enumerate(IDS)
         },
         **(values | fields),

@@ -253,7 +253,7 @@ class TestExports:
     @pytest.mark.parametrize(
         ("path", "status"),
         [
-            ("lists.jsonl", 404),
+            ("trees.jsonl", 404),
             ("pairs.csv", 404),
             ("pairs.jsonl?shape=alpaca", 422),
             ("feedback.jsonl?shape=trl", 422),

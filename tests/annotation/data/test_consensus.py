@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from annotation.judgments import Compare
 from annotation.projections.consensus import consensus
-from annotation.projections.pairs import pairs_of
-from annotation.projections.rows import PairRow
+from annotation.projections.pairs import PairRow, pairs_of
 from tests.annotation.data.strategies import IDS, answered
 
 A, B = IDS[:2]

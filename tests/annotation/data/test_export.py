@@ -20,9 +20,9 @@ from annotation.models import (
     Task,
     TaskCompletion,
 )
-from annotation.projections.pairs import judgments_of
-from annotation.projections.query import PairsQuery
-from annotation.projections.rows import row_from_dict
+from annotation.projections.columns import from_json
+from annotation.projections.pairs import PairRow, judgments_of
+from annotation.projections.query import ViewQuery
 from annotation.services.exporting import Export
 from annotation.services.importing import ImportOptions, import_file
 from annotation.services.projects import create_project
@@ -62,7 +62,7 @@ def test_rows_hold_every_label_and_give_the_judgments_back(project: Project) -> 
     rows = lines(export)
     assert len(rows) == 3 + 3 + 1 + 1
     assert export.tally.dropped == {"compare: both_bad": 1}
-    back = judgments_of(row_from_dict(row) for row in rows)
+    back = judgments_of(from_json(PairRow, row) for row in rows)
     for source, judgment in back.items():
         kept = Feedback.objects.get(pk=source.feedback).judgments[source.judgment]
         assert dump_judgments([judgment]) == [kept]
@@ -86,7 +86,7 @@ def test_trl_rows_are_training_prompts_and_decided_pairs_alone(
         ("Question 1?", "Second answer to 1."),
         ("Question 4?", "Second answer to 4."),
     ]
-    test = PairsQuery.model_validate({"splits": ["test"]})
+    test = ViewQuery.model_validate({"splits": ["test"]})
     assert len(lines(Export(project, shape="trl", query=test))) == 2
 
 
@@ -136,7 +136,7 @@ def test_exported_trl_rows_import_as_the_same_pairs(
     import_file(
         project=other, path=jsonl(tmp_path / "t.jsonl", exported), options=options
     )
-    query = PairsQuery()
+    query = ViewQuery()
     again = lines(Export(other, shape="trl-conversational", query=query))
     key = json.dumps
     assert sorted(map(key, again)) == sorted(map(key, exported))
@@ -307,8 +307,10 @@ def test_a_task_key_of_other_completions_is_a_bad_row(
 
 
 def test_what_cannot_be_exported_says_what_can(project: Project) -> None:
-    with pytest.raises(NotFound, match="pairs, feedback"):
-        Export(project, view="lists")  # type: ignore[arg-type]
+    with pytest.raises(NotFound, match="pairs, lists"):
+        Export(project, view="trees")
+    with pytest.raises(InvalidInput, match="no choice of ties"):
+        Export(project, view="lists", query=ViewQuery(ties="drop"))
     with pytest.raises(InvalidInput, match="no such shape"):
         Export(project, view="feedback", shape="trl")
 

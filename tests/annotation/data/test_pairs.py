@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 
 from annotation.judgments import BestWorst, Compare, Rank, Rate, WrittenText
-from annotation.projections.pairs import judgments_of, pairs_of
-from annotation.projections.parquet import pair_schema, write_pairs
-from annotation.projections.rows import (
-    PAIR_COLUMNS,
-    Answered,
-    Source,
-    row_dict,
-    row_from_dict,
+from annotation.projections.columns import (
+    as_json,
+    column_names,
+    from_json,
+    schema_of,
 )
+from annotation.projections.pairs import PairRow, judgments_of, pairs_of
+from annotation.projections.parquet import write_rows
+from annotation.projections.rows import Answered, Scales, Source
 from tests.annotation.data.strategies import (
     IDS,
     answered,
@@ -57,7 +57,9 @@ def test_what_says_nothing_of_the_order_is_dropped_and_counted(outcome: str) -> 
 
 def test_a_scale_maps_strengths_to_margins() -> None:
     judgment = Compare(a=A, b=B, outcome="b", strength=3, scale="compare-7@1")
-    (row,) = pairs_of(answered([judgment]), margins={"compare-7@1": {3: 0.9}})
+    (row,) = pairs_of(
+        answered([judgment]), scales=Scales(margins={"compare-7@1": {3: 0.9}})
+    )
     assert row.margin == 0.9
     (row,) = pairs_of(answered([Compare(a=A, b=B, outcome="a")]))
     assert row.margin is None
@@ -132,7 +134,7 @@ def test_what_gives_no_pair_says_nothing_of_two_completions(answer: Answered) ->
 @given(answers(compares(), ranks(), best_worsts(), rates()))
 def test_rows_survive_json(answer: Answered) -> None:
     for row in pairs_of(answer):
-        assert row_from_dict(json.loads(json.dumps(row_dict(row)))) == row
+        assert from_json(PairRow, json.loads(json.dumps(as_json(row)))) == row
 
 
 @settings(max_examples=25, deadline=None)
@@ -145,17 +147,17 @@ def test_judgments_come_back_from_the_columns_of_a_file(answer: Answered) -> Non
     rows = pairs_of(answer)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.parquet"
-        assert write_pairs(path, rows) == len(rows)
+        assert write_rows(path, PairRow, rows) == len(rows)
         table = pyarrow.parquet.read_table(path)
-    assert tuple(table.column_names) == PAIR_COLUMNS
-    back = judgments_of(row_from_dict(item) for item in table.to_pylist())
+    assert tuple(table.column_names) == column_names(PairRow)
+    back = judgments_of(from_json(PairRow, item) for item in table.to_pylist())
     assert back == judgments_of(rows)
 
 
 def test_the_engine_finds_the_columns_it_reads() -> None:
     import pyarrow as pa
 
-    schema = pair_schema()
+    schema = schema_of(PairRow)
     chat = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
     for name in ("prompt", "chosen", "rejected"):
         assert schema.field(name).type == chat

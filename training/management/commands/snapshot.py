@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from tqdm import tqdm
 
 from annotation.errors import HoneError
+from annotation.projections.views import VIEWS
 from annotation.services.answers import named_project
 from training.models import Snapshot
 from training.services.artifacts import snapshot_dir
@@ -20,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--project", required=True, help="its slug")
         parser.add_argument("--name", default="")
-        parser.add_argument("--view", default="pairs")
+        parser.add_argument("--view", choices=VIEWS, default="pairs")
         parser.add_argument(
             "--query", type=json.loads, default={}, help="further filters, as JSON"
         )
