@@ -52,7 +52,8 @@ class Supervisor:
     Args:
         run: as `runs.claim` returned it.
         stop: says whether this worker was told to shut down; the run is then
-            preempted: it saves a checkpoint and waits for another worker.
+            preempted: it saves a checkpoint and waits for another worker. So is a
+            background run when one that people wait for finds no worker.
     """
 
     def __init__(self, run: TrainingRun, *, stop: Stop = lambda: False) -> None:
@@ -133,25 +134,26 @@ class Supervisor:
         try:
             self._relay()
             self._live.take()
-            cancelled = self._pulse()
+            pulse = self._pulse()
         except DATABASE_LOST as error:
             log.warning("The database does not answer; the run goes on: %s", error)
             close_old_connections()
             time.sleep(DATABASE_RETRY_SECONDS)
             return None
-        if cancelled:
+        if pulse is not None and pulse.cancel_requested:
             return "cancel"
-        return "preempt" if self._stop() else None
+        give_way = pulse is not None and pulse.give_way
+        return "preempt" if give_way or self._stop() else None
 
-    def _pulse(self) -> bool:
-        """Beat or look, when it is time; return True if the run is to be cancelled.
+    def _pulse(self) -> runs.Pulse | None:
+        """Beat or look, when it is time; return what is asked of the run.
 
         Raises:
             Lost: when the row is no longer this attempt's.
         """
         now = time.monotonic()
         if now < self._look_at:
-            return False
+            return None
         self._look_at = now + LOOK_SECONDS
         if now >= self._beat_at:
             if (tail := self._tail.take()) is not None:
@@ -163,7 +165,7 @@ class Supervisor:
             pulse = runs.look(self.run)
         if pulse is None:
             raise Lost
-        return pulse.cancel_requested
+        return pulse
 
     def _relay(self) -> None:
         """Write the engine's new events; those that cannot be kept are read again."""

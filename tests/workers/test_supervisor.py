@@ -133,6 +133,40 @@ def test_a_worker_that_is_told_to_stop_hands_its_run_on(
     assert again.attempt - again.retried_from == 1
 
 
+@pytest.mark.parametrize(
+    ("mine", "theirs", "state"), [(-1, 0, "preempted"), (-1, -1, "running")]
+)
+def test_a_background_run_gives_way_to_one_that_people_wait_for(
+    run: TrainingRun,
+    play: Play,
+    monkeypatch: pytest.MonkeyPatch,
+    mine: int,
+    theirs: int,
+    state: str,
+) -> None:
+    monkeypatch.setattr(runs, "GIVE_WAY_SECONDS", 0.5)
+    play("train")
+    TrainingRun.objects.filter(pk=run.pk).update(priority=mine)
+    stop = threading.Event()
+    thread = in_background(claimed(run), stop=stop.is_set)
+    engine_of(run)
+    urgent = launching.launch(
+        project=run.project,
+        kind="reward",
+        model=run.model,
+        snapshot=run.snapshot,
+        priority=theirs,
+    )
+    thread.join(20 if state == "preempted" else 4)
+    run.refresh_from_db()
+    assert run.state == state
+    if state == "preempted":
+        first = runs.claim_next(worker="one")
+        assert first is not None and first.pk == urgent.pk
+    stop.set()
+    thread.join(20)
+
+
 def test_a_database_that_drops_its_connections_costs_nothing(
     run: TrainingRun, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:

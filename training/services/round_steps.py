@@ -15,14 +15,15 @@ from annotation.errors import HoneError
 from annotation.models import Assignment, Completion, Feedback, TaskCompletion
 from annotation.services.tasks import open_round
 from config.dispatch import enqueue
+from training.engine.registry import Preset, get
 from training.models import ModelVersion, Round, Snapshot, TrainingRun
-from training.services import health, selection
+from training.services import health, runs, selection
 from training.services.freezing import create_snapshot
 from training.services.generating import choose_prompts, completions_of
-from training.services.launching import launch
+from training.services.launching import DEFAULT_PRESETS, launch
 from training.services.promoting import base_model
 from training.services.round_queue import make_queue
-from training.services.round_settings import RoundSettings
+from training.services.round_settings import RoundSettings, policy_kind
 from training.services.scoring import scores_of
 
 State = Round.State
@@ -30,7 +31,6 @@ Step = Callable[[Round, RoundSettings], None]
 FREEZE = "workers.freeze_snapshot"
 # Held-out prompts are for evaluation: what is sampled here may be trained on.
 TRAINING_SPLITS = ("train",)
-BEHIND = -1  # the priority of runs that the round does not wait for
 
 
 class Wait(Exception):
@@ -134,9 +134,12 @@ def _ready_snapshot(found: Round) -> Snapshot:
 def train_reward(found: Round, settings: RoundSettings) -> None:
     """Wait for the reward model; then train the policy from the one that came in."""
     found.reward_model = _model_of(found.reward_run, "the reward model")
+    kind = policy_kind(settings.policy)
+    # A method that samples needs the reward model to score what it writes.
+    judged = "reward_model" in {p.name for p in _preset_of(settings, kind).params}
     found.policy_run = _launch(
         found,
-        kind="dpo",
+        kind=kind,
         name="policy",
         preset=settings.policy.preset,
         model=found.policy_in,
@@ -145,9 +148,14 @@ def train_reward(found: Round, settings: RoundSettings) -> None:
         params=settings.policy.params,
         lora=settings.policy.lora.model_dump() if settings.policy.lora else None,
         limits=settings.limits(settings.policy),
+        inputs={"reward_model": str(found.reward_model.pk)} if judged else {},
         seed=settings.seed,
     )
     found.state = State.TRAINING_POLICY
+
+
+def _preset_of(settings: RoundSettings, kind: str) -> Preset:
+    return get(settings.policy.preset or DEFAULT_PRESETS[kind])
 
 
 def train_policy(found: Round, settings: RoundSettings) -> None:
@@ -185,7 +193,11 @@ def _evaluate(found: Round, settings: RoundSettings) -> None:
     counts = found.snapshot.manifest.get("counts", {})
     if not counts.get("test") and not counts.get("validation"):
         return
-    common = {"kind": "evaluate", "snapshot": found.snapshot, "priority": BEHIND}
+    common = {
+        "kind": "evaluate",
+        "snapshot": found.snapshot,
+        "priority": runs.BACKGROUND,
+    }
     limits = {"max_rows": settings.evaluation_rows}
     _launch(
         found,

@@ -6,7 +6,7 @@ worker that was given up for dead can no longer change anything (docs/adr/0004).
 
     draft -> queued -> running -> succeeded | failed | cancelled
                ^  ^-------|  crash, silence        ^ (asked for before it started)
-               |- preempted (its worker was told to stop)
+               |- preempted (its worker was told to stop, or it gave way)
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,18 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce, Now
 
 from annotation.errors import Conflict, HoneError
@@ -27,6 +38,8 @@ from training.models import RunEvent, TrainingRun
 EXECUTE, ADVANCE = "workers.execute_run", "workers.advance_round"
 State = TrainingRun.State
 EndState = Literal["succeeded", "failed", "cancelled", "preempted"]
+BACKGROUND = -1  # the priority of runs that nobody waits for
+GIVE_WAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -42,9 +55,15 @@ class EngineEvent:
 
 @dataclass(frozen=True)
 class Pulse:
-    """What a heartbeat brings back: the run is still this attempt's."""
+    """What a heartbeat brings back: the run is still this attempt's.
+
+    Attributes:
+        give_way: it is a background run, and one that people wait for has found no
+            other worker: it should save what it has and let that one go first.
+    """
 
     cancel_requested: bool
+    give_way: bool = False
 
 
 def as_dict(error: HoneError) -> dict[str, Any]:
@@ -132,14 +151,26 @@ def heartbeat(run: TrainingRun, **progress: Any) -> Pulse | None:
     with transaction.atomic():
         if not _mine(run).update(heartbeat_at=Now(), **progress):
             return None
-        wanted = TrainingRun.objects.values_list("cancel_requested", flat=True)
-        return Pulse(cancel_requested=wanted.get(pk=run.pk))
+        return _pulse(TrainingRun.objects.filter(pk=run.pk))
 
 
 def look(run: TrainingRun) -> Pulse | None:
     """Ask, without a heartbeat's write, whether the run is still this attempt's."""
-    wanted = _mine(run).values_list("cancel_requested", flat=True).first()
-    return None if wanted is None else Pulse(cancel_requested=wanted)
+    return _pulse(_mine(run))
+
+
+def _pulse(row: QuerySet[TrainingRun]) -> Pulse | None:
+    waiting_for_us = TrainingRun.objects.filter(
+        state__in=TrainingRun.WAITING_STATES,
+        priority__gte=0,
+        # A worker that is free would have taken it by now.
+        created_at__lt=Now() - timedelta(seconds=GIVE_WAY_SECONDS),
+    )
+    give_way = Case(
+        When(priority__lt=0, then=Exists(waiting_for_us)), default=Value(False)
+    )
+    found = row.values_list("cancel_requested", give_way).first()
+    return None if found is None else Pulse(*found)
 
 
 def record_events(run: TrainingRun, events: Sequence[EngineEvent]) -> None:
@@ -175,7 +206,7 @@ def end(
     """
     changes: dict[str, Any] = {"state": state, "error": error, **facts}
     if state == "preempted":
-        # The worker was told to stop: this attempt is nobody's failure.
+        # Told to stop, or gave way: this attempt is nobody's failure.
         changes |= {"retried_from": F("retried_from") + 1}
     else:
         changes |= {"finished_at": Now()}

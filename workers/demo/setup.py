@@ -18,7 +18,7 @@ from annotation.services.importing import import_file
 from annotation.services.importing.options import ImportOptions
 from annotation.services.projects import add_member, create_project
 from training.models import ModelVersion, TrainingRun
-from training.services import launching
+from training.services import launching, runs
 
 SLUG = "demo"
 POLICY = "SmolLM2-135M-Instruct"
@@ -113,6 +113,7 @@ def _sampling_run(project: Project) -> TrainingRun:
             "purpose": {"demo": True},
         },
         seed=0,
+        priority=runs.BACKGROUND,  # whoever trains meanwhile need not wait for it
         name=f"First completions by {POLICY}",
     )
 
