@@ -47,6 +47,14 @@ def test_events_tell_the_whole_story_in_order(workspace: Workspace) -> None:
     assert not (run.out / ".reserve").exists()
 
 
+def test_a_run_of_one_step_learns(workspace: Workspace) -> None:
+    """Few rows make few steps; none of them is spent on a learning rate of zero."""
+    params = FAST | {"batch_size": 48, "epochs": 1}
+    run = workspace.run(workspace.spec("reward", params=params), "run")
+    (step,) = [e for e in run.events if e["event"] == "metrics" and e["step"] == 1]
+    assert step["metrics"]["learning_rate"] == params["learning_rate"]
+
+
 def test_margin_asks_for_larger_differences(workspace: Workspace) -> None:
     rows = [pair_row(i, margin=3.0) for i in range(16)]
     data = {"train": str(write_rows(workspace.path / "m.parquet", rows))}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch.utils.data import Sampler
+from transformers import TrainingArguments
 
 _GROUPED_BATCHES = 50
 """Rows are sorted by length within this many batches, so order stays mostly random."""
@@ -98,9 +99,21 @@ class RowOrder(Sampler[int]):
 
 
 class OrderedTrainer:
-    """Mixed into a trainer: takes its rows in the order it was given."""
+    """Mixed into a trainer: rows in the order it was given, and no wasted step.
+
+    The library rounds a share of warm-up steps up, and the first of them has a
+    learning rate of zero: a run of one step would learn nothing. Here it is rounded
+    down, so that runs of few steps begin at full rate.
+    """
 
     row_order: RowOrder
+    args: TrainingArguments
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        if self.args.warmup_steps < 1:
+            self.args.warmup_steps = int(self.args.warmup_steps * num_training_steps)
+        make: Any = super()
+        return make.create_scheduler(num_training_steps, optimizer)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> RowOrder:
         return self.row_order
