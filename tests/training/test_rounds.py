@@ -138,6 +138,18 @@ def test_a_round_goes_through_its_states_in_order(found: Round) -> None:
     assert following.settings == found.settings
 
 
+def test_policy_that_samples_is_scored_by_the_rounds_own_reward_model(
+    found: Round,
+) -> None:
+    found.settings = {**SETTINGS, "policy": {"preset": "ppo"}}
+    found.save(update_fields=["settings"])
+    seen = [go_on(found) for _ in range(4)]
+    assert seen[2:] == ["training_policy", "generating"]
+    policy = found.runs.get(kind="ppo")
+    assert policy.inputs == {"reward_model": str(found.reward_model_id)}
+    assert policy.model_id == policy.reference_id == found.policy_in_id
+
+
 def test_no_held_out_prompt_and_no_equal_pair_is_asked_about(found: Round) -> None:
     run_to_the_end(found)
     queue = Task.objects.filter(project=found.project, round=2)

@@ -26,8 +26,9 @@ BUILT_IN = {
         ("wheel:minilm", "encoder", "22M sentence encoder; minutes on a CPU"),
         ("wheel:smollm2", "policy", "135M language model; slow on a CPU"),
     ],
-    "dpo": [("wheel:smollm2", "policy", "135M language model")],
 }
+POLICIES = [("wheel:smollm2", "policy", "135M language model")]
+"""Offered to every method that leaves a policy."""
 FROM_SOURCE = "source"
 LORA = ("lora_r", "lora_alpha", "lora_dropout")
 LIMITS = ("max_rows", "minutes", "max_steps")
@@ -150,12 +151,11 @@ class LaunchForm(forms.Form):
             role = "reward" if name == "judge" else "policy"
             field = cast("forms.ModelChoiceField[ModelVersion]", self.fields[name])
             field.queryset = models.filter(role=role)
-        if preset.task != "evaluate":
-            del self.fields["judge"]
-        else:
+        self._set_judge()
+        if preset.task == "evaluate":
             for name in ("use_lora", *LORA):
                 del self.fields[name]
-        if preset.task not in ("dpo", "evaluate"):
+        if preset.task != "evaluate" and preset.produces != "policy":
             del self.fields["reference"]
         elif preset.task == "evaluate":
             against = cast(
@@ -170,11 +170,25 @@ class LaunchForm(forms.Form):
             box = self.fields[name].widget
             box.attrs["aria-describedby"] = f"help_{name}"
 
+    def _set_judge(self) -> None:
+        """Keep the judge where the preset takes a reward model, and say what for."""
+        if "reward_model" not in {param.name for param in self.preset.params}:
+            del self.fields["judge"]
+            return
+        judge = cast("forms.ModelChoiceField[ModelVersion]", self.fields["judge"])
+        if self.preset.is_trainable:
+            judge.empty_label = "none: the rule below alone"
+            judge.help_text = "Scores what the policy writes while it learns."
+            judges = judge.queryset
+            assert judges is not None
+            newest = judges.order_by("-created_at").first()
+            judge.initial = newest.pk if newest else None
+
     def _offer_models(self, models: Any) -> None:
         """Offer trained models, those that come with Hone, and any other source."""
         field = cast("forms.ChoiceField", self.fields["model"])
         known = models.order_by("-created_at")
-        if self.preset.task == "dpo":
+        if self.preset.produces == "policy":
             known = known.filter(role="policy")
         if self.preset.task == "evaluate":
             known = known.filter(role__in=["policy", "reward"])
@@ -182,7 +196,7 @@ class LaunchForm(forms.Form):
         standing = {row.source for row in rows if row.run_id is None}
         built_in = [
             (f"base:{role}:{source}", f"{NAMES[source]}: {words}")
-            for source, role, words in BUILT_IN.get(self.preset.task, ())
+            for source, role, words in self._built_in()
             if source not in standing or self.preset.task == "reward"
         ]
         choices: list[Any] = []
@@ -198,8 +212,13 @@ class LaunchForm(forms.Form):
         field.choices = choices
         if not self.preset.is_trainable:
             del self.fields["source"]
-        if self.preset.task == "dpo" and rows:
+        if self.preset.produces == "policy" and rows:
             field.initial = str(rows[0].pk)
+
+    def _built_in(self) -> list[tuple[str, str, str]]:
+        if self.preset.produces == "policy":
+            return POLICIES
+        return BUILT_IN.get(self.preset.task, [])
 
     # --- what the template draws -------------------------------------------------
 
@@ -254,7 +273,7 @@ class LaunchForm(forms.Form):
     def _model(self, snapshot: Snapshot) -> tuple[ModelVersion, str]:
         """Return the chosen model's row and the role it plays."""
         chosen = self.cleaned_data["model"]
-        role = "policy" if self.preset.task == "dpo" else "encoder"
+        role = "policy" if self.preset.produces == "policy" else "encoder"
         if chosen == FROM_SOURCE:
             source = self.cleaned_data["source"]
         elif chosen.startswith("base:"):

@@ -25,7 +25,7 @@ FAILURES = dict.fromkeys((400, 401, 403, 404, 409, 422, 503), schemas.Failure)
 PAGE = 100
 EVENTS = 500
 
-Kind = Literal["reward", "dpo", "generate", "score", "evaluate"]
+Kind = Literal["reward", "dpo", "ppo", "online", "generate", "score", "evaluate"]
 State = Literal[
     "draft", "queued", "running", "preempted", "succeeded", "failed", "cancelled"
 ]

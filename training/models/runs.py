@@ -24,6 +24,8 @@ class TrainingRun(orm.Model):
     class Kind(TextChoices):
         REWARD = "reward", "reward model"
         DPO = "dpo", "DPO policy"
+        PPO = "ppo", "PPO policy"
+        ONLINE = "online", "online policy"
         GENERATE = "generate", "generation"
         SCORE = "score", "scoring"
         EVALUATE = "evaluate", "evaluation"

@@ -21,6 +21,8 @@ from training.services import runs
 DEFAULT_PRESETS = {
     "reward": "reward-bt",
     "dpo": "dpo",
+    "ppo": "ppo",
+    "online": "grpo",
     "generate": "generate",
     "score": "score",
     "evaluate": "evaluate",
@@ -56,7 +58,8 @@ class Inputs(Strict):
     Attributes:
         prompt_ids: the prompts to sample for (generate) or to compare on (evaluate).
         completion_ids: the completions to score.
-        reward_model: the ModelVersion that judges a policy's completions (evaluate).
+        reward_model: the ModelVersion that judges a policy's completions: those that
+            are compared (evaluate), or those that it learns from (ppo, online).
         generator: the name its completions are filed under; the model's own if empty.
         import_live: take completions in while the run still samples.
         tasks: make tasks of a prompt's completions once it has them all.
@@ -176,7 +179,9 @@ def _check_model(
     for field, version in (("model", model), ("reference", reference)):
         if version is not None and version.project_id not in (None, project.pk):
             raise _invalid(field, f"a model of {project.slug}", f"{version}, another's")
-    role = {"dpo": "policy", "generate": "policy", "score": "reward"}.get(preset.task)
+    role = {"generate": "policy", "score": "reward"}.get(preset.task)
+    if preset.produces == "policy":
+        role = "policy"
     if preset.task == "evaluate":
         role = str(settings["role"])
     if role and model.role != role:
@@ -189,6 +194,8 @@ def _check_model(
 _VERBS = {
     "reward": "train a reward model from",
     "dpo": "train",
+    "ppo": "train",
+    "online": "train",
     "generate": "sample from",
     "score": "score with",
     "evaluate": "evaluate",
@@ -233,6 +240,14 @@ def _check_inputs(
         raise _invalid("inputs.prompt_ids", "at least one prompt", "none")
     if preset.task == "score" and not inputs.completion_ids:
         raise _invalid("inputs.completion_ids", "at least one completion", "none")
+    named = inputs.reward_model or settings.get("reward_model")
+    if settings.get("rule") == "none" and not named:
+        raise _invalid(
+            "inputs.reward_model",
+            "a reward model or a rule that scores completions",
+            "neither",
+            "Choose the reward model that judges, or set the setting rule.",
+        )
     if inputs.prompt_ids:
         wanted = set(inputs.prompt_ids)
         found = Prompt.objects.filter(project=project, pk__in=wanted).count()

@@ -19,6 +19,8 @@ NAMES = {
 ROLE_OF_RUN = {
     TrainingRun.Kind.REWARD: ModelVersion.Role.REWARD,
     TrainingRun.Kind.DPO: ModelVersion.Role.POLICY,
+    TrainingRun.Kind.PPO: ModelVersion.Role.POLICY,
+    TrainingRun.Kind.ONLINE: ModelVersion.Role.POLICY,
 }
 
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from annotation.errors import HoneError, InvalidInput
 from annotation.projections.query import read_query
+from training.engine.registry import PRESETS
 from training.services.launching import (
     DEFAULT_PRESETS,
     Limits,
@@ -131,12 +132,39 @@ def read_settings(raw: Any) -> RoundSettings:
             ],
         ) from error
     read_query(settings.snapshot)
-    for field, kind in (("reward", "reward"), ("policy", "dpo")):
-        recipe: Recipe = getattr(settings, field)
-        _check_recipe(field, kind, recipe.preset, recipe.params)
+    _check_recipe("reward", "reward", settings.reward.preset, settings.reward.params)
+    policy = settings.policy
+    _check_recipe("policy", policy_kind(policy), policy.preset, policy.params)
     _check_recipe("sampling", "generate", "", settings.sampling)
     _check_recipe("evaluation", "evaluate", "", settings.evaluation)
     return settings
+
+
+def policy_kind(recipe: Recipe) -> str:
+    """Return the kind of run that trains a round's policy.
+
+    Raises:
+        InvalidInput: if its preset is none that leaves a policy.
+    """
+    found = PRESETS.get(recipe.preset or DEFAULT_PRESETS["dpo"])
+    if found is not None and found.produces == "policy":
+        return found.task
+    expected = "one of " + ", ".join(
+        name for name, preset in PRESETS.items() if preset.produces == "policy"
+    )
+    raise InvalidInput(
+        "The round's settings are not right: policy.",
+        expected=expected,
+        found=repr(recipe.preset),
+        fix="Choose a preset that leaves a policy.",
+        fields=[
+            {
+                "path": "settings.policy.preset",
+                "message": f"expected {expected}",
+                "value": recipe.preset,
+            }
+        ],
+    )
 
 
 def _check_recipe(field: str, kind: str, preset: str, params: dict[str, Any]) -> None:

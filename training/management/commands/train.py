@@ -21,9 +21,14 @@ class Command(LaunchCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--kind", choices=["reward", "dpo"], required=True)
+        parser.add_argument(
+            "--kind", choices=["reward", "dpo", "ppo", "online"], required=True
+        )
         parser.add_argument("--snapshot", default="latest", help="an id, or latest")
         parser.add_argument("--reference", help="id of a model; the start if left out")
+        parser.add_argument(
+            "--reward-model", help="id of the model that scores completions (ppo)"
+        )
         parser.add_argument(
             "--lora",
             type=json.loads,
@@ -33,7 +38,7 @@ class Command(LaunchCommand):
 
     def launch(self, project: Project, options: dict[str, Any]) -> TrainingRun:
         role = "encoder" if options["kind"] == "reward" else "policy"
-        reference = options["reference"]
+        reference, judge = options["reference"], options["reward_model"]
         return launch(
             project=project,
             kind=options["kind"],
@@ -41,6 +46,9 @@ class Command(LaunchCommand):
             model=chosen_model(project, options, role=role),
             reference=known_model(project, reference) if reference else None,
             lora=options["lora"],
+            inputs={"reward_model": str(known_model(project, judge).pk)}
+            if judge
+            else {},
             launcher=options["launcher"] or "local",
             **self.common(options),
         )
