@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Pair:
         margin: by how much, in the protocol's units; None if nobody said.
         weight: how much the row counts.
         group: rows of one prompt group share it; resampling keeps them together.
+        extra: further columns that a method asked for; those of one side are named
+            ``chosen_*`` or ``rejected_*``.
     """
 
     row_id: str
@@ -41,6 +43,7 @@ class Pair:
     margin: float | None = None
     weight: float = 1.0
     group: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_decided(self) -> bool:
@@ -121,10 +124,12 @@ def read_pairs(
     pool: bool,
     decided_only: bool,
     may_be_empty: bool = False,
+    extra: Sequence[str] = (),
 ) -> PairSet:
     """Read comparisons from the pairs view.
 
     Args:
+        extra: further columns to keep, where the file has them.
         pool: merge rows about the same two completions into one.
         decided_only: leave ties out, which hard-label losses cannot use.
         may_be_empty: return no pairs where there are none, as for a small split.
@@ -133,7 +138,10 @@ def read_pairs(
         FixableError: if the file is unusable or nothing is left.
     """
     table = read_table(path, PAIR_COLUMNS, field, may_be_empty=may_be_empty)
-    read = [_pair(row, index) for index, row in enumerate(table.to_pylist())]
+    kept_columns = [name for name in extra if name in table.column_names]
+    read = [
+        _pair(row, index, kept_columns) for index, row in enumerate(table.to_pylist())
+    ]
     pooled = pool_pairs(read) if pool else read
     kept = [p for p in pooled if p.is_decided] if decided_only else pooled
     if not kept and not may_be_empty:
@@ -147,7 +155,7 @@ def read_pairs(
     return PairSet(kept, len(read), len(pooled), len(pooled) - len(kept))
 
 
-def _pair(row: dict[str, Any], index: int) -> Pair:
+def _pair(row: dict[str, Any], index: int, extra: Sequence[str] = ()) -> Pair:
     label = row.get("soft_label")
     margin, weight = row.get("margin"), row.get("weight")
     pair = Pair(
@@ -159,6 +167,7 @@ def _pair(row: dict[str, Any], index: int) -> Pair:
         margin=None if margin is None else float(margin),
         weight=1.0 if weight is None else float(weight),
         group=str(row.get("group") or row.get("task") or index),
+        extra={name: row[name] for name in extra},
     )
     return _turned(pair) if pair.soft_label < 0.5 else pair
 
@@ -173,7 +182,18 @@ def _turned(pair: Pair) -> Pair:
         margin=None if pair.margin is None else -pair.margin,
         weight=pair.weight,
         group=pair.group,
+        extra={_OTHER.get(k, k): v for k, v in pair.extra.items()}
+        if "margins" not in pair.extra
+        else _negated({_OTHER.get(k, k): v for k, v in pair.extra.items()}),
     )
+
+
+_OTHER = {"chosen_value": "rejected_value", "rejected_value": "chosen_value"}
+
+
+def _negated(extra: dict[str, Any]) -> dict[str, Any]:
+    margins = extra["margins"]
+    return extra | {"margins": None if margins is None else [-m for m in margins]}
 
 
 def _messages(value: Any) -> Messages:
@@ -219,8 +239,23 @@ def _merged(pool: list[Pair]) -> Pair:
         margin=margin,
         weight=weight,
         group=first.group,
+        extra={name: _mean([p.extra[name] for p in pool]) for name in first.extra},
     )
     return _turned(merged) if share < 0.5 else merged
+
+
+def _mean(values: list[Any]) -> Any:
+    """Return the mean of numbers, or of lists of them; else the first value."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return None
+    if all(isinstance(value, int | float) for value in known):
+        return sum(known) / len(known)
+    if all(isinstance(v, list) and len(v) == len(known[0]) for v in known) and all(
+        isinstance(item, int | float) for v in known for item in v
+    ):
+        return [sum(column) / len(known) for column in zip(*known, strict=True)]
+    return known[0]
 
 
 def _digest(messages: Messages) -> str:

@@ -119,8 +119,12 @@ def _check(param: Param, value: Any) -> ParamValue:
 
 def _check_together(values: Mapping[str, ParamValue]) -> None:
     """Refuse values that are each fine and together silently do nothing."""
+    if "other_weights" in values:
+        _check_weights(str(values["other_weights"]))
+    if "loss_type" not in values:
+        return
     smoothing = values.get("label_smoothing", 0.0)
-    loss = values.get("loss_type")
+    loss = values["loss_type"]
     if smoothing and loss not in LABEL_SMOOTHED_LOSSES:
         raise PresetError(
             field="params.label_smoothing",
@@ -134,6 +138,21 @@ def _check_together(values: Mapping[str, ParamValue]) -> None:
             expected="more than 0 with loss_type 'exo_pair'",
             found=str(smoothing),
             fix="Set it, for example to 0.001.",
+        )
+
+
+def _check_weights(text: str) -> None:
+    """Refuse weights of further objectives that leave nothing for the first."""
+    try:
+        weights = [float(part) for part in text.split(",")]
+    except ValueError:
+        weights = [math.nan]
+    if not all(weight >= 0 for weight in weights) or not sum(weights) < 1:
+        raise PresetError(
+            field="params.other_weights",
+            expected="numbers from 0 with commas, below 1 in sum",
+            found=repr(text),
+            fix="Give one weight for each further objective, such as 0.3,0.2.",
         )
 
 

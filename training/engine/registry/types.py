@@ -64,7 +64,8 @@ class Preset:
         params: its settings.
         equation: the loss as it is written, per example, to be minimised.
         settings: its row of the family's algebra.
-        columns: columns its rows must have beside those of the view.
+        columns: columns its rows must have beside those of the view; a trailing ?
+            marks one that may be absent.
         models: names of the specification's further frozen ``models`` it needs.
         status: what the equation was verified against; ``own`` for our own tasks.
         verified: what was read or derived, in words.

@@ -1,145 +1,208 @@
-"""Direct preference optimisation on TRL's trainer.
+"""Policies from collected preferences: every offline objective, on one trainer.
 
-Supports any causal language model, full weights or LoRA, and TRL's pair losses. The
-reference is given to the trainer: left to itself, TRL loads it again from the model's
-recorded name, which an in-memory or converted model does not have. Uses decided
-comparisons; rows over the length are shortened by the same rule as for reward models
-and counted.
+Supports any causal language model, full weights or LoRA, on one or several processes.
+Rows are read for what the method needs and refused before the model runs; frozen
+models run once, through a cache, and leave memory; texts over the length are shortened
+and counted. The backend ``trl`` runs DPO on TRL's trainer instead.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from datasets import Dataset
-from transformers import PreTrainedModel
-from trl.trainer.dpo_config import DPOConfig
-from trl.trainer.dpo_trainer import DPOTrainer
+import torch
+from accelerate import PartialState
+from peft import get_peft_model
+from transformers import PreTrainedModel, TrainingArguments
+from trl.trainer.utils import disable_dropout_in_model
 
-from training.engine import compat, loop
+from training.engine import loop
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import PairTokens, pair_tokens, read_pairs
 from training.engine.environment import environment
+from training.engine.logprobs import can_share, scoring_forward, token_logprobs
 from training.engine.lora import lora_config, merged
-from training.engine.models import Loaded, load_policy, save_model
-from training.engine.order import OrderedTrainer
-from training.engine.tasks import common
-
-
-class TokenisedDPOTrainer(OrderedTrainer, DPOTrainer):
-    """TRL's trainer on rows that are tokenised and shortened already, in our order."""
-
-    def _prepare_dataset(
-        self, dataset: Any, processing_class: Any, args: Any, dataset_name: str
-    ) -> Any:
-        return dataset
+from training.engine.models import load_policy, save_model
+from training.engine.preferences.batches import Collator
+from training.engine.preferences.examples import Encoder, Example
+from training.engine.preferences.frozen import (
+    Frozen,
+    LiveModel,
+    load_frozen,
+    needed,
+    part_of,
+    run_frozen,
+)
+from training.engine.preferences.rows import Reader
+from training.engine.preferences.trainer import (
+    Positions,
+    PreferenceTrainer,
+    finite_parameters,
+)
+from training.engine.registry import get
+from training.engine.registry.algebra import Objective
+from training.engine.registry.preferences import LOSS_TYPES
+from training.engine.tasks import common, trl_dpo
 
 
 def run(context: RunContext) -> TaskResult:
     """Train a policy; leave ``model/`` and its metrics."""
-    spec = context.spec
-    assert spec.data.train is not None
-    compat.score_completion_tokens_only()
-    pairs = read_pairs(
-        spec.data.train,
-        field="data.train",
-        pool=context.flag("pool_labels"),
-        decided_only=True,
-    )
-    loaded = load_policy(spec.model, seed=spec.seed)
-    max_length = common.usable_length(context, loaded)
-    rows, shortened = pair_tokens(loaded.tokenizer, pairs.pairs, max_length)
-    context.control.check()
-
-    def timed(chosen: Sequence[int], extra: dict[str, Any]) -> DPOTrainer:
-        # The step that also runs the reference is the slower one, so it is timed.
-        extra = {**extra, "precompute_ref_log_probs": False}
-        model = copy.deepcopy(loaded.model)
-        return _trainer(context, loaded, model, [rows[i] for i in chosen], extra)
-
-    kept = common.choose_rows(context, [row.length for row in rows], timed)
-    start = loop.starting_point(context)
-    context.events.emit(
-        "started",
-        step=start.checkpoint.step if start.checkpoint else 0,
-        task=spec.task,
-        preset=spec.preset,
-        rows={**pairs.counts(), "trained_on": len(kept.indices)},
-        shortened={"rows": shortened, "max_length": max_length},
-        subset=kept.summary(),
-        template=loaded.template,
-        environment=environment(loaded.model),
-        **start.as_dict(),
-    )
-    trainer = _trainer(
-        context, loaded, loaded.model, [rows[i] for i in kept.indices], {}
-    )
-    context.control.check()
-    callback = loop.RunCallback(context, deadline=common.deadline(context))
-    state = loop.train(trainer, context, callback, start)
-    model = merged(trainer.model)
-    # The trainer replaced the forward of this object; the saved files know nothing
-    # of that, and a later load gets the class's own.
-    save_model(model, loaded.tokenizer, context.out / "model")
-    metrics = common.training_metrics(callback)
-    metrics["rows/shortened"] = shortened
-    return TaskResult(
-        step=state.global_step,
-        metrics=metrics,
-        model="model",
-        subset=common.subset_report(kept, callback),
-    )
+    if context.spec.backend == "trl":
+        return trl_dpo.run(context)
+    return _Run(context).run()
 
 
-def _trainer(
-    context: RunContext,
-    loaded: Loaded,
-    model: PreTrainedModel,
-    rows: Sequence[PairTokens],
-    extra: dict[str, Any],
-) -> DPOTrainer:
-    dataset = Dataset.from_dict(
-        {
-            "prompt_ids": [row.prompt for row in rows],
-            "chosen_ids": [row.chosen for row in rows],
-            "rejected_ids": [row.rejected for row in rows],
-        }
-    )
-    arguments = (
-        loop.training_arguments(context)
-        | {"precompute_ref_log_probs": context.flag("precompute_reference")}
-        | extra
-    )
-    arguments["max_length"] = None
-    trainer = TokenisedDPOTrainer(
-        model=model,
-        ref_model=_reference(context, model),
-        args=DPOConfig(
-            **arguments,
-            beta=context.number("beta"),
-            loss_type=[context.text("loss_type")],
-            label_smoothing=context.number("label_smoothing"),
-        ),
-        train_dataset=dataset,
-        processing_class=loaded.tokenizer,
-        peft_config=lora_config(context.spec.lora, reward=False),
-    )
-    trainer.row_order = loop.row_order(
-        context, [row.length for row in rows], shuffled=not extra
-    )
-    return trainer
+def settings_of(context: RunContext) -> Objective:
+    """Return the method's row of the algebra."""
+    if "loss_type" in context.params:
+        return LOSS_TYPES[context.text("loss_type")]
+    settings = get(context.spec.preset).settings
+    assert isinstance(settings, Objective)
+    return settings
 
 
-def _reference(context: RunContext, model: PreTrainedModel) -> PreTrainedModel | None:
-    """Return the frozen reference; None where the base under an adapter serves."""
-    spec = context.spec
-    if spec.reference is not None and spec.reference != spec.model:
-        reference = load_policy(spec.reference, seed=spec.seed).model
-    elif spec.lora is not None:
-        return None
-    else:
-        reference = copy.deepcopy(model)
-    reference.requires_grad_(False)
-    return reference.eval()
+@dataclass
+class _Run:
+    context: RunContext
+
+    def run(self) -> TaskResult:
+        context, spec = self.context, self.context.spec
+        assert spec.data.train is not None
+        preset = get(spec.preset)
+        self.settings = settings_of(context)
+        self.names = needed(self.settings, context)
+        self.loaded = load_policy(spec.model, seed=spec.seed)
+        finite_parameters(self.loaded.model.named_parameters(), spec.model.source)
+        max_length = common.usable_length(context, self.loaded)
+        encoder = Encoder(self.loaded.tokenizer, max_length, self.settings.tokens)
+        reader = Reader(preset, self.settings, context.params, encoder, spec.seed)
+        reading = reader.read(spec.data.train)
+        self.examples = reading.examples
+        # Frozen models run before the trainer would move it.
+        self.loaded.model.to(PartialState().device)
+        context.control.check()
+        kept = common.choose_rows(
+            context, [example.length for example in self.examples], self._timed
+        )
+        start = loop.starting_point(context)
+        shared = can_share(self.loaded.model)
+        context.events.emit(
+            "started",
+            step=start.checkpoint.step if start.checkpoint else 0,
+            task=spec.task,
+            preset=spec.preset,
+            rows={**reading.counts, "trained_on": len(kept.indices)},
+            shortened={"rows": encoder.shortened, "max_length": max_length},
+            subset=kept.summary(),
+            template=self.loaded.template,
+            frozen_models=self.names,
+            shared_prompts=shared,
+            environment=environment(self.loaded.model),
+            **_with_caution(start.as_dict(), preset.caution),
+        )
+        chosen = [self.examples[i] for i in kept.indices]
+        before = context.flag("precompute_reference")
+        frozen = run_frozen(
+            context,
+            self.loaded,
+            self.settings,
+            chosen,
+            self.names if before else (),
+        )
+        live = {} if before else self._live(self.loaded.model)
+        trainer = self._trainer(self.loaded.model, chosen, frozen, live, {})
+        if trainer.labels is not None and start.checkpoint is not None:
+            trainer.labels.load(start.checkpoint.path)
+        context.control.check()
+        callback = loop.RunCallback(context, deadline=common.deadline(context))
+        state = loop.train(trainer, context, callback, start)
+        assert trainer.model is not None
+        vars(trainer.model).pop("forward", None)
+        model = merged(trainer.model)
+        save_model(model, self.loaded.tokenizer, context.out / "model")
+        metrics = common.training_metrics(callback)
+        metrics["rows/shortened"] = encoder.shortened
+        return TaskResult(
+            step=state.global_step,
+            metrics=metrics,
+            model="model",
+            subset=common.subset_report(kept, callback),
+        )
+
+    def _timed(self, chosen: Sequence[int], extra: dict[str, Any]) -> PreferenceTrainer:
+        # The step that also runs frozen models is the slower one, so it is timed.
+        model = copy.deepcopy(self.loaded.model)
+        examples = [self.examples[i] for i in chosen]
+        frozen = run_frozen(self.context, self.loaded, self.settings, examples, ())
+        return self._trainer(model, examples, frozen, self._live(model), extra)
+
+    def _live(self, policy: PreTrainedModel) -> dict[str, LiveModel]:
+        """Return the frozen models as functions that run at every step."""
+        found: dict[str, LiveModel] = {}
+        for name in self.names:
+            if part_of(name, self.context) is None:
+                frozen = copy.deepcopy(policy)
+                frozen.requires_grad_(False)
+                frozen.eval()
+            else:
+                frozen = load_frozen(name, self.context, self.loaded)
+            found[name] = _runner(frozen)
+        return found
+
+    def _trainer(
+        self,
+        model: PreTrainedModel,
+        examples: Sequence[Example],
+        frozen: Frozen,
+        live: dict[str, LiveModel],
+        extra: dict[str, Any],
+    ) -> PreferenceTrainer:
+        context = self.context
+        arguments = loop.training_arguments(context) | extra
+        del arguments["max_length"]
+        disable_dropout_in_model(model)
+        adapters = lora_config(context.spec.lora, reward=False)
+        trained: Any = model
+        if adapters is not None:
+            trained = get_peft_model(model, adapters)
+            if arguments["gradient_checkpointing"]:
+                trained.enable_input_require_grads()
+        shared = can_share(model)
+        scoring_forward(trained)
+        trainer = PreferenceTrainer(
+            settings=self.settings,
+            params=context.params,
+            live=live,
+            model=trained,
+            args=TrainingArguments(**arguments, remove_unused_columns=False),
+            train_dataset=Positions(len(examples)),
+            data_collator=Collator(
+                examples,
+                frozen,
+                pad_token_id=int(self.loaded.tokenizer.pad_token_id or 0),
+                shared=shared,
+                weighted=context.flag("use_weights"),
+            ),
+            processing_class=self.loaded.tokenizer,
+        )
+        trainer.row_order = loop.row_order(
+            context, [example.length for example in examples], shuffled=not extra
+        )
+        return trainer
+
+
+def _runner(model: PreTrainedModel) -> LiveModel:
+    def score(layout: Any) -> torch.Tensor:
+        model.to(layout.ids.device)
+        return token_logprobs(model, layout).float()
+
+    return score
+
+
+def _with_caution(start: dict[str, Any], caution: str) -> dict[str, Any]:
+    """Return the start's facts with what a user must know of the method first."""
+    if not caution:
+        return start
+    return start | {"warnings": [caution, *start["warnings"]]}

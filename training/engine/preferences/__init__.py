@@ -1,0 +1,1 @@
+"""Training on collected preferences: rows, frozen models, batches, one trainer."""

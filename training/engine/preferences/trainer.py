@@ -1,0 +1,210 @@
+"""One trainer for every objective on collected preferences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from transformers import Trainer
+
+from training.engine.errors import FixableError
+from training.engine.events import write_json
+from training.engine.objectives.algebra import Outcome, objective
+from training.engine.objectives.batch import Params, number
+from training.engine.objectives.pairs import updated_label
+from training.engine.order import OrderedTrainer
+from training.engine.preferences.batches import Collated
+from training.engine.preferences.frozen import LiveModel
+from training.engine.registry.algebra import Objective
+
+LABELS = "label_state.json"
+_NAMED = 5
+
+
+class Positions(Dataset[int]):
+    """The training set as the data loader sees it: positions, to be collated."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+class LabelState:
+    """Labels that move during training, one for each example; part of a checkpoint.
+
+    Source: Rashidinejad and Tian 2024 (POWER-DL); the rule is unverified.
+    """
+
+    def __init__(self, count: int, rate: float) -> None:
+        self._values = [1.0] * count
+        self._rate = rate
+
+    def of(self, rows: Sequence[int]) -> Tensor:
+        """Return the labels of some examples."""
+        return torch.tensor([self._values[i] for i in rows])
+
+    def update(self, rows: Sequence[int], z: Tensor) -> None:
+        """Move the labels of some examples towards what the policy believes."""
+        moved = updated_label(self.of(rows), z.float().cpu(), self._rate)
+        for row, value in zip(rows, moved.tolist(), strict=True):
+            self._values[row] = value
+
+    def save(self, directory: Path) -> None:
+        """Write the labels into a checkpoint."""
+        write_json(directory / LABELS, {"labels": self._values})
+
+    def load(self, directory: Path) -> None:
+        """Read the labels of a checkpoint."""
+        found = json.loads((directory / LABELS).read_text(encoding="utf-8"))
+        self._values = [float(value) for value in found["labels"]]
+
+
+class PreferenceTrainer(OrderedTrainer, Trainer):
+    """Scores a batch, asks the objective, and averages over the optimiser step.
+
+    Attributes:
+        objective_settings: the method's row of the algebra.
+        objective_params: its settings.
+        live: frozen models that run at every step, by name.
+        labels: labels that move, if the method has such.
+    """
+
+    objective_settings: Objective
+    objective_params: Params
+    live: Mapping[str, LiveModel]
+    labels: LabelState | None
+
+    def __init__(
+        self,
+        *args: Any,
+        settings: Objective,
+        params: Params,
+        live: Mapping[str, LiveModel] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.objective_settings = settings
+        self.objective_params = params
+        self.live = live or {}
+        self.labels = None
+        if settings.label == "state":
+            assert isinstance(self.train_dataset, Positions)
+            rate = number(params, "label_rate")
+            self.labels = LabelState(len(self.train_dataset), rate)
+        # Losses are divided by the examples of the whole optimiser step here, so that
+        # several small forward passes make exactly the step of a large one.
+        self.model_accepts_loss_kwargs = True
+        self._sums: dict[str, float] = {}
+        self._seen: dict[str, float] = {}
+        self.last_rows: tuple[str, ...] = ()
+
+    def _get_num_items_in_batch(
+        self, batch_samples: list[Any], device: torch.device
+    ) -> Tensor:
+        count = torch.tensor(float(sum(len(found["batch"]) for found in batch_samples)))
+        count = count.to(device)
+        if self.args.world_size > 1:
+            gathered: Tensor = self.accelerator.gather(count[None])
+            count = gathered.sum() / self.args.world_size
+        return count
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """Return the batch's summed loss over the step's number of examples."""
+        collated: Collated = inputs["batch"].to(self.args.device)
+        policy = model(layout=collated.layout)
+        batch = replace(collated.batch, policy=policy.float())
+        if self.live:
+            with torch.no_grad():
+                found = {name: run(collated.layout) for name, run in self.live.items()}
+            batch = replace(batch, frozen={**batch.frozen, **found})
+        if self.labels is not None:
+            state = self.labels.of(collated.rows).to(policy.device)
+            batch = replace(batch, columns={**batch.columns, "label_state": state})
+        outcome = objective(self.objective_settings, batch, self.objective_params)
+        self.last_rows = batch.row_ids
+        refuse_no_numbers(outcome.losses, batch.row_ids, "loss")
+        if self.labels is not None and outcome.z is not None:
+            self.labels.update(collated.rows, outcome.z)
+        self._remember(outcome, collated)
+        count = len(collated) if num_items_in_batch is None else num_items_in_batch
+        loss = (outcome.losses * collated.weights).sum() / count
+        return (loss, outcome) if return_outputs else loss
+
+    def _remember(self, outcome: Outcome, collated: Collated) -> None:
+        for name, values in outcome.metrics.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(values.sum())
+            self._seen[name] = self._seen.get(name, 0.0) + len(values)
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """Add the objective's facts, averaged since the last log."""
+        if "loss" in logs:
+            logs |= {name: self._sums[name] / self._seen[name] for name in self._sums}
+            self._sums, self._seen = {}, {}
+            norm = logs.get("grad_norm")
+            if norm is not None:
+                refuse_no_numbers(torch.tensor([norm]), self.last_rows, "gradient")
+        super().log(logs, *args, **kwargs)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        if self.labels is not None and self.is_world_process_zero():
+            name = f"checkpoint-{self.state.global_step}"
+            self.labels.save(Path(str(self.args.output_dir)) / name)
+
+
+def refuse_no_numbers(values: Tensor, rows: Sequence[str], what: str) -> None:
+    """Stop a run whose loss or gradient is no number, and say at which rows.
+
+    Raises:
+        FixableError: naming the rows; all of the batch where they cannot be told apart.
+    """
+    fine = torch.isfinite(values.detach())
+    if bool(fine.all()):
+        return
+    if len(fine) == len(rows):
+        named = [row for row, good in zip(rows, fine.tolist(), strict=True) if not good]
+    else:
+        named = list(rows)
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    raise FixableError(
+        f"The {what} is not a number.",
+        expected=f"a finite {what}",
+        found=f"NaN or infinity at the rows {', '.join(named[:_NAMED])}{more}",
+        fix="Look at those rows; lower learning_rate, or use float32. Checkpoints "
+        "from before are kept.",
+        field="data.train",
+    )
+
+
+def finite_parameters(named: Iterator[tuple[str, Tensor]], source: str) -> None:
+    """Refuse a model with weights that are no numbers, before anything runs.
+
+    Raises:
+        FixableError: naming the first such parameter.
+    """
+    for name, value in named:
+        if not bool(torch.isfinite(value).all()):
+            raise FixableError(
+                "The model has weights that are no numbers.",
+                expected="finite weights",
+                found=f"NaN or infinity in {name} of {source}",
+                fix="Take an earlier checkpoint of the model, or its original.",
+                field="model.source",
+            )

@@ -1,0 +1,60 @@
+"""The few sentences that some methods put around a prompt; ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from training.engine.data import Messages
+
+
+def with_goal(prompt: Messages, score: float) -> Messages:
+    """Return the prompt with the score its answer should earn, in the system turn."""
+    return _with_system(prompt, f"Write an answer that would be rated {score:g}.")
+
+
+def with_shots(
+    prompt: Messages, shots: Sequence[tuple[Messages, Messages, Messages]]
+) -> Messages:
+    """Return the prompt after pairs of (prompt, preferred, other) of one person."""
+    if not shots:
+        return prompt
+    parts = ["The reader has judged answers before. Write one they would prefer."]
+    for number, (asked, better, worse) in enumerate(shots, 1):
+        parts.append(
+            f"Example {number}\nAsked: {_text(asked)}\nPreferred: {_text(better)}\n"
+            f"Not preferred: {_text(worse)}"
+        )
+    return _with_system(prompt, "\n\n".join(parts))
+
+
+def asking_why(prompt: Messages, first: Messages, second: Messages) -> Messages:
+    """Return a prompt that shows two answers and asks which is better, and why."""
+    return [
+        {
+            "role": "user",
+            "content": f"Question:\n{_text(prompt)}\n\nAnswer 1:\n{_text(first)}\n\n"
+            f"Answer 2:\n{_text(second)}\n\n"
+            "Which answer is better, and why?",
+        }
+    ]
+
+
+def revising(prompt: Messages, *, better: bool) -> Messages:
+    """Return the prompt with a request for an answer of high or low quality."""
+    wish = (
+        "Answer as well as you can: correct, helpful and clear."
+        if better
+        else "Answer badly on purpose: wrong, unhelpful or unclear."
+    )
+    return _with_system(prompt, wish)
+
+
+def _with_system(prompt: Messages, text: str) -> Messages:
+    if prompt and prompt[0]["role"] == "system":
+        first = prompt[0] | {"content": f"{prompt[0]['content']}\n\n{text}"}
+        return [first, *prompt[1:]]
+    return [{"role": "system", "content": text}, *prompt]
+
+
+def _text(messages: Messages) -> str:
+    return "\n".join(message["content"] for message in messages)
