@@ -23,6 +23,8 @@ const CALLS = [
   "submit_feedback",
   "skip_task",
   "renew_lease",
+  "get_preview",
+  "preview_questions",
 ];
 const HEAD = "// Written by `npm run types` from the API's schema; do not edit.\n\n";
 

@@ -43,7 +43,10 @@ def make_project(slug: str = "", **fields: Any) -> Project:
     slug = slug or f"project-{next(_number)}"
     project = Project.objects.create(slug=slug, name=slug, **fields)
     ProtocolVersion.objects.create(
-        project=project, number=1, preset="compare", questions=PRESETS["compare"]
+        project=project,
+        number=1,
+        preset="compare",
+        questions=PRESETS["compare"].questions,
     )
     return project
 

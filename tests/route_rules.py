@@ -38,6 +38,12 @@ def post(who: str, body: Any = None) -> Rule:
     return Rule(who, "POST", body)
 
 
+THUMB = {
+    "id": "thumb",
+    "kind": "reaction",
+    "text": "Good?",
+    "signals": [{"id": "up", "label": "Up", "value": 1}],
+}
 API = {
     "openapi-json": Rule("public"),
     "api-root": Rule("public"),
@@ -49,6 +55,10 @@ API = {
     "get_project": Rule("view"),
     "lease_tasks": post("annotate"),
     "list_history": Rule("annotate"),
+    "list_presets": Rule("signed in"),
+    "get_preview": Rule("research"),
+    "preview_questions": post("research", {"questions": [THUMB]}),
+    "publish_protocol": post("research", {"questions": [THUMB]}),
     "list_task_feedback": Rule("see_answers"),
     "submit_feedback": post(
         "own",

@@ -2,12 +2,21 @@
 
 from ninja import Router
 
-from annotation.api import assignments, health, imports_exports, projects, session
+from annotation.api import (
+    assignments,
+    health,
+    imports_exports,
+    projects,
+    protocols,
+    session,
+)
 
 routers: list[tuple[str, Router]] = [
     ("/health", health.router),
     ("/session", session.router),
     ("/projects", projects.router),
     ("/projects", imports_exports.router),
+    ("/projects", protocols.router),
+    ("/presets", protocols.presets_router),
     ("/assignments", assignments.router),
 ]

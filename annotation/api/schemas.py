@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from annotation.judgments import Judgments
-from annotation.protocols.questions import Question
+from annotation.protocols.questions import Question, Questions
 
 
 class Problem(BaseModel):
@@ -147,6 +147,41 @@ class AssignmentOut(BaseModel):
     prompt: PromptOut
     completions: list[CompletionOut]
     answer: Answer | None
+
+
+class QuestionsIn(BaseModel):
+    questions: Questions
+
+
+class ProtocolIn(QuestionsIn):
+    """unseen_tasks: ask them of the tasks that nobody has met yet, too."""
+
+    unseen_tasks: bool = False
+
+
+class PreviewOut(BaseModel):
+    """A task to look at, which cannot be answered; invented where there is no real one.
+
+    protocol: the questions that it is asked by, and the number they have or will have.
+    """
+
+    assignment: AssignmentOut
+    protocol: Protocol
+    invented: bool
+
+
+class PresetOut(BaseModel):
+    """A protocol that comes with Hone, and the publication whose format it follows."""
+
+    name: str
+    title: str
+    source: str
+    questions: list[Question]
+    guidelines: str
+    overlap: int
+    fewest_completions: int
+    most_completions: int
+    live_prompts: bool
 
 
 class Thanks(BaseModel):

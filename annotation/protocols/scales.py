@@ -128,13 +128,17 @@ Option = dict[str, Any]
 
 
 def compare_scale(
-    strengths: list[tuple[str, str]], *, both_bad: bool
+    strengths: list[tuple[str, str]],
+    *,
+    both_bad: bool = False,
+    tie: str | None = "about the same",
 ) -> dict[str, Any]:
     """Return a symmetric compare scale, from "A much better" to "B much better".
 
     Args:
         strengths: (short word, full wording with {side}), strongest first.
         both_bad: whether "both are bad" may be answered.
+        tie: the wording of a tie; None forces a choice.
     """
     count = len(strengths)
     left: list[Option] = []
@@ -151,24 +155,28 @@ def compare_scale(
                     "label": wording.format(side=side.upper()),
                 }
             )
-    tie = {
+    middle = {
         "value": "tie",
         "outcome": "tie",
         "strength": 0,
         "short": "same",
-        "label": "about the same",
+        "label": tie,
     }
-    return {"options": [*left, tie, *reversed(right)], "both_bad": both_bad}
+    between = [middle] if tie is not None else []
+    return {"options": [*left, *between, *reversed(right)], "both_bad": both_bad}
 
+
+def rate_scale(low: int, labels: list[str]) -> dict[str, Any]:
+    """Return a labelled scale of whole numbers from `low` up."""
+    points = [{"value": low + n, "label": label} for n, label in enumerate(labels)]
+    return {"points": points}
+
+
+MUCH = ("much", "{side} is much better")
+BETTER = ("better", "{side} is better")
+SLIGHTLY = ("slightly", "{side} is slightly better")
 
 SCALES: dict[str, dict[str, Any]] = {
-    "compare-7@1": compare_scale(
-        [
-            ("much", "{side} is much better"),
-            ("better", "{side} is better"),
-            ("slightly", "{side} is slightly better"),
-        ],
-        both_bad=True,
-    ),
-    "compare-3@1": compare_scale([("better", "{side} is better")], both_bad=True),
+    "compare-7@1": compare_scale([MUCH, BETTER, SLIGHTLY], both_bad=True),
+    "compare-3@1": compare_scale([BETTER], both_bad=True),
 }

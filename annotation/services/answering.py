@@ -30,6 +30,7 @@ from annotation.protocols.passages import passages_of
 from annotation.protocols.questions import parse_questions
 from annotation.protocols.validation import check_judgments
 from annotation.services import queue_sql
+from annotation.services.agreement import ask_more
 from annotation.services.holding import Locked, lock, not_yours
 from annotation.services.progress import Progress, midnight, progress_of
 
@@ -60,6 +61,7 @@ class _Context:
     protocol_version: int
     questions: list[dict[str, Any]]
     completions: list[UUID]
+    agreement: dict[str, Any] | None
     earlier: "_Stored | None" = None
 
 
@@ -154,6 +156,8 @@ def submit(
                         "midnight": midnight(),
                     },
                 )
+        if counted and context.agreement:
+            ask_more(task=context.task, rule=context.agreement)
     progress = progress_of(project=context.project, actor=context.actor)
     return Receipt(feedback_id, client_id, late, counted, False, progress)
 
@@ -168,8 +172,8 @@ def _context(user: AbstractBaseUser, assignment: int, client_id: UUID) -> _Conte
     context: _Context | None = None
     role: str | None = None
     if row is not None:
-        earlier = _Stored(*row[10:]) if row[10] else None
-        context = _Context(*row[:10])
+        earlier = _Stored(*row[11:]) if row[11] else None
+        context = _Context(*row[:11])
         context.earlier = earlier
         is_superuser = getattr(user, "is_superuser", False)
         role = "owner" if is_superuser else context.role

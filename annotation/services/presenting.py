@@ -1,6 +1,6 @@
 """What a task shows to the person who answers it: the one shape of every hand-out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from annotation.protocols.passages import passages_of
@@ -22,7 +22,7 @@ def prompt_shown(
 def completions_shown(
     completions: Sequence[Completion],
     order: list[int],
-    questions: Sequence[dict[str, Any]],
+    questions: Sequence[Mapping[str, Any]],
 ) -> list[Completion]:
     """Return completions as presented, with what the questions need of them.
 

@@ -184,6 +184,7 @@ SELECT a.task_id, a.project_id, a.actor_id, a."order", m.role, mine.id,
     v.id, v.number, v.questions::json,
     ARRAY(SELECT s.completion_id FROM annotation_taskcompletion s
         WHERE s.task_id = a.task_id ORDER BY s.position),
+    (SELECT routing->'agreement' FROM annotation_project WHERE id = a.project_id)::json,
     earlier.id, earlier.content_hash, earlier.late, earlier_at.counted
 FROM annotation_assignment a
 JOIN annotation_task t ON t.id = a.task_id

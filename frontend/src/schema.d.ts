@@ -112,6 +112,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{slug}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Preview
+         * @description Return a task as it would be handed out, with a version's questions.
+         */
+        get: operations["get_preview"];
+        put?: never;
+        /**
+         * Preview Questions
+         * @description Return the same with questions that are not saved.
+         */
+        post: operations["preview_questions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/assignments/{assignment}/feedback": {
         parameters: {
             query?: never;
@@ -862,6 +886,18 @@ export interface components {
             /** Is Staff */
             is_staff: boolean;
         };
+        /**
+         * PreviewOut
+         * @description A task to look at, which cannot be answered; invented where there is no real one.
+         *
+         *     protocol: the questions that it is asked by, and the number they have or will have.
+         */
+        PreviewOut: {
+            assignment: components["schemas"]["AssignmentOut"];
+            protocol: components["schemas"]["Protocol"];
+            /** Invented */
+            invented: boolean;
+        };
         /** Principle */
         Principle: {
             /** Question */
@@ -1087,6 +1123,11 @@ export interface components {
             questions: components["schemas"]["Question"][];
         };
         Question: components["schemas"]["CompareQuestion"] | components["schemas"]["RankQuestion"] | components["schemas"]["BestWorstQuestion"] | components["schemas"]["RateQuestion"] | components["schemas"]["SpanQuestion"] | components["schemas"]["MissingQuestion"] | components["schemas"]["PrincipleQuestion"] | components["schemas"]["TextQuestion"] | components["schemas"]["ReactionQuestion"] | components["schemas"]["ChooseQuestion"] | components["schemas"]["StepQuestion"];
+        /** QuestionsIn */
+        QuestionsIn: {
+            /** Questions */
+            questions: components["schemas"]["Question"][];
+        };
         /**
          * Rank
          * @description An order in groups, best first; the members of a group are tied.
@@ -2091,6 +2132,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssignmentOut"][];
+                };
+            };
+        };
+    };
+    get_preview: {
+        parameters: {
+            query?: {
+                version?: number | null;
+            };
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewOut"];
+                };
+            };
+        };
+    };
+    preview_questions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionsIn"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewOut"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
                 };
             };
         };

@@ -19,8 +19,12 @@ class Command(BaseCommand):
         parser.add_argument("slug")
         parser.add_argument("--name", default="")
         parser.add_argument("--preset", choices=sorted(PRESETS), default="compare")
-        parser.add_argument("--overlap", type=int, default=1)
-        parser.add_argument("--guidelines", type=Path, help="a Markdown file")
+        parser.add_argument("--overlap", type=int, help="without it, the preset's")
+        parser.add_argument(
+            "--guidelines",
+            type=Path,
+            help="a Markdown file; without it, the preset's template",
+        )
         parser.add_argument("--validation-share", type=float, default=0.1)
         parser.add_argument("--test-share", type=float, default=0.1)
         parser.add_argument(

@@ -49,7 +49,7 @@ def make_task(project: Project, size: int = 2) -> Task:
         project=project,
         prompt=prompt,
         protocol=project.protocol,
-        overlap=9,
+        overlap=project.overlap,
         key=content_hash(["task", n]),
     )
     for position, text in enumerate(TEXTS[:size]):
