@@ -5,21 +5,24 @@
 import { ApiError, type Api } from "./api";
 import type { DraftStore } from "./drafts";
 import { answerEntry, skipEntry } from "./entries";
-import { Hand, type HandState } from "./hand";
 import {
-  askable,
-  draftOf,
+  askedOf,
   EMPTY_DRAFT,
   judgmentsOf,
   lackOf,
+  nextStage,
+  NOWHERE,
   sameJudgments,
   type Draft,
-} from "./judgments";
+} from "./form";
+import { Hand, type HandState } from "./hand";
 import { Leases, mergeLeases } from "./leases";
+import { Lookback } from "./lookback";
 import type { Outbox } from "./outbox";
 import type { AnswerEntry } from "./outboxStorage";
-import { mergePast, type Past } from "./past";
+import type { Past } from "./past";
 import { Store } from "./store";
+import { t } from "./strings";
 import type {
   Assignment,
   AssignmentBatch,
@@ -30,6 +33,8 @@ import type {
 } from "./types";
 
 export interface DeskState extends HandState {
+  /** Questions by protocol version. */
+  protocols: Readonly<Record<string, Question[]>>;
   phase: "loading" | "open" | "finished" | "paused" | "failed";
   /** queue[0] is in front; the rest is leased ahead. */
   queue: Assignment[];
@@ -56,14 +61,12 @@ export interface DeskParts {
   holder: string;
   /** Where the id of the task in front is remembered, for reloads. */
   memory?: Pick<Storage, "getItem" | "setItem">;
-  /** Tasks came that are asked by newer questions than the project's here. */
-  outdated?: () => void;
 }
 
 export class Desk {
   readonly state: Store<DeskState>;
-  readonly questions: Question[];
   readonly hand: Hand<DeskState>;
+  readonly lookback: Lookback;
 
   #parts: DeskParts;
   #leases: Leases;
@@ -74,14 +77,16 @@ export class Desk {
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
-    this.questions = askable(parts.project.protocol.questions);
+    const { protocol, protocols } = parts.project;
     this.state = new Store<DeskState>({
+      protocols: { ...protocols, [protocol.version]: protocol.questions },
       phase: "loading",
       queue: [],
       past: [],
       at: null,
       draft: EMPTY_DRAFT,
-      question: 0,
+      focus: NOWHERE,
+      selection: null,
       progress: parts.project.progress,
       thanks: null,
       error: null,
@@ -90,9 +95,19 @@ export class Desk {
     });
     this.hand = new Hand({
       state: this.state,
-      questions: this.questions,
+      questions: (task) => this.questionsOf(task),
       drafts: parts.drafts,
       shown: () => this.shown,
+      notify: (text) => this.notify(text),
+    });
+    this.lookback = new Lookback({
+      ...parts,
+      state: this.state,
+      hand: this.hand,
+      open: (task, fallback) => this.#open(task, fallback),
+      questionsOf: (task) => this.questionsOf(task),
+      settlePhase: () => this.#settlePhase(),
+      notify: (text) => this.notify(text),
     });
     this.#leases = new Leases({
       api: parts.api,
@@ -118,6 +133,18 @@ export class Desk {
     return (at === null ? queue[0] : past[at]?.assignment) ?? null;
   }
 
+  /** What a task is asked: the questions of its own protocol version that fit it. */
+  questionsOf(task: Assignment): Question[] {
+    const { protocols } = this.state.get();
+    return askedOf(protocols[task.protocol_version] ?? [], task);
+  }
+
+  /** What the task on the screen is asked. */
+  get questions(): Question[] {
+    const { shown } = this;
+    return shown ? this.questionsOf(shown) : [];
+  }
+
   start(): void {
     this.#stop.push(
       this.#parts.outbox.onAcknowledged((entry, receipt) => {
@@ -137,7 +164,7 @@ export class Desk {
         if (offline || queue.length === 0) void this.refill();
       }),
     );
-    void this.#remember(this.#leases.start());
+    void this.lookback.remember(this.#leases.start());
   }
 
   stop(): void {
@@ -168,10 +195,6 @@ export class Desk {
 
   #take(batch: AssignmentBatch): void {
     const before = this.state.get();
-    const { version } = this.#parts.project.protocol;
-    if (batch.assignments.some((each) => each.protocol_version > version)) {
-      this.#parts.outdated?.();
-    }
     // The server is there: what waits out a back-off can go now.
     if (before.offline) this.#parts.outbox.kick();
     const gone = this.#unsent();
@@ -181,6 +204,7 @@ export class Desk {
     this.#serverState = batch.state;
     this.state.set({
       queue,
+      protocols: { ...before.protocols, ...batch.protocols },
       progress: batch.progress,
       thanks: batch.thanks,
       error: null,
@@ -221,7 +245,7 @@ export class Desk {
     if (known && error.status === 401) {
       this.#parts.outbox.status.set({ signedOut: true });
     }
-    const text = known ? error.message : "Something broke in this page. Reload it.";
+    const text = known ? error.message : t.desk.broken;
     this.state.set({ error: text });
     if (this.state.get().queue.length === 0) this.state.set({ phase: "failed" });
   }
@@ -242,20 +266,21 @@ export class Desk {
   async accept(): Promise<void> {
     const shown = this.shown;
     if (!shown || this.#busy) return;
-    const { draft, at, past } = this.state.get();
-    const lack = lackOf(draft, this.questions);
+    const { at, past } = this.state.get();
+    const { form } = this.hand;
+    if (!form) return;
+    const lack = lackOf(form);
     if (lack) {
-      const text =
-        lack.what === "reason"
-          ? "This project asks for a reason. Press R and write one."
-          : `Choose an answer first: ${lack.question.text}`;
-      return this.notify(text);
+      this.hand.focusOn(lack.focus);
+      return this.notify(lack.text);
     }
-    const judgments = judgmentsOf(draft, shown, this.questions);
+    const stage = nextStage(form);
+    if (stage !== null) return this.hand.openStage(stage);
+    const judgments = judgmentsOf(form);
     const earlier = at === null ? null : (past[at] ?? null);
     if (earlier && sameJudgments(earlier.judgments, judgments)) {
-      this.toPresent();
-      return this.notify("Nothing changed.");
+      this.lookback.toPresent();
+      return this.notify(t.desk.nothingChanged);
     }
     const entry = answerEntry({
       ...this.#origin(shown),
@@ -275,7 +300,7 @@ export class Desk {
       done.feedbackId = await this.#post(entry);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      return this.notify(`Your answer is not saved yet: ${why}`);
+      return this.notify(t.desk.notSaved(why));
     } finally {
       this.#busy = false;
     }
@@ -284,12 +309,21 @@ export class Desk {
     if (earlier) {
       const place = now.past.findIndex((each) => each.clientId === earlier.clientId);
       this.state.set({ past: now.past.with(place, done) });
-      this.toPresent();
-      this.notify("Corrected.");
+      this.lookback.toPresent();
+      this.notify(t.desk.corrected);
     } else {
       this.#leave(done);
       this.state.set({ notice: null });
     }
+  }
+
+  /** Take the last step on this task back, then go to the answers before it. */
+  async undo(): Promise<void> {
+    if (!this.hand.undo()) await this.lookback.back();
+  }
+
+  get canUndo(): boolean {
+    return this.hand.canUndo || this.lookback.possible;
   }
 
   /** Returns the server's id when the answer had to be sent at once. */
@@ -345,7 +379,7 @@ export class Desk {
       await this.#parts.outbox.add(entry);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      return this.notify(`The task is not skipped: ${why}`);
+      return this.notify(t.desk.notSkipped(why));
     } finally {
       this.#busy = false;
     }
@@ -357,78 +391,7 @@ export class Desk {
       clientId: entry.client_id,
       feedbackId: null,
     });
-    this.notify("Skipped. Undo brings it back for ten seconds.");
-  }
-
-  // --- Looking back -------------------------------------------------------
-
-  get canGoBack(): boolean {
-    const { at, past } = this.state.get();
-    return (at ?? past.length) > 0;
-  }
-
-  /** Undo: back to the last answer, then the one before it. */
-  async back(): Promise<void> {
-    this.hand.keep();
-    const { at, past } = this.state.get();
-    const place = (at ?? past.length) - 1;
-    const earlier = past[place];
-    if (!earlier) return this.notify("There is no earlier answer of yours here.");
-    if (earlier.kind === "skip") {
-      const taken = await this.#parts.outbox.takeBack(earlier.clientId);
-      const rest = this.state.get().past.filter((each) => each !== earlier);
-      if (!taken) {
-        // It went back to the queue: look at the one before it instead.
-        this.state.set({ past: rest });
-        this.notify("The skipped task has gone back to the queue.");
-        return this.state.get().at === null ? undefined : this.back();
-      }
-      const queue = [earlier.assignment, ...this.state.get().queue];
-      this.state.set({ past: rest, queue, at: null, phase: "open" });
-      this.#open(earlier.assignment);
-      return this.notify("The skipped task is back.");
-    }
-    this.state.set({ at: place, notice: null });
-    this.#open(earlier.assignment, draftOf(earlier.judgments, this.questions));
-  }
-
-  /** Towards the present again. */
-  forward(): void {
-    const { at, past } = this.state.get();
-    if (at === null) return;
-    this.hand.keep();
-    const next = past.findIndex((each, i) => i > at && each.kind === "answer");
-    if (next < 0) return this.toPresent();
-    const later = past[next]!;
-    this.state.set({ at: next, notice: null });
-    this.#open(later.assignment, draftOf(later.judgments, this.questions));
-  }
-
-  toPresent(): void {
-    if (this.state.get().at === null) return;
-    this.hand.keep();
-    this.state.set({ at: null, notice: null });
-    this.#open(this.state.get().queue[0] ?? null);
-    this.#settlePhase();
-  }
-
-  /** Answers given before this page was opened, sent or still waiting. */
-  async #remember(signal: AbortSignal): Promise<void> {
-    const { api, project, outbox, user } = this.#parts;
-    let answered: Assignment[] = [];
-    try {
-      answered = await api.history({ slug: project.slug, limit: 20 }, signal);
-    } catch (error) {
-      // Undo then reaches back to the start of this page only.
-      if (!signal.aborted) console.warn("no earlier answers", error);
-    }
-    const waiting = outbox.status
-      .get()
-      .entries.filter((entry) => entry.project === project.slug && entry.user === user);
-    const { past: here, at } = this.state.get();
-    const past = mergePast({ answered, waiting, here });
-    const open = at === null ? null : here[at];
-    this.state.set({ past, at: open ? past.indexOf(open) : null });
+    this.notify(t.desk.skipped);
   }
 
   notify(text: string): void {

@@ -1,7 +1,9 @@
 /** Drafts on the disk of this browser, so that a reload loses no keystroke. */
-import type { Draft } from "./judgments";
+import { EMPTY_DRAFT, type Draft } from "./form";
 
-const PREFIX = "hone.draft.";
+// The shape of a draft; older ones are of another and are let go.
+const PREFIX = "hone.draft.2.";
+const ALL_SHAPES = "hone.draft.";
 const KEPT_MS = 7 * 24 * 3600 * 1000;
 
 type Stored = Draft & { at: number };
@@ -15,16 +17,16 @@ export interface DraftStore {
 export function draftStore(user: string, storage: Storage = localStorage): DraftStore {
   const keyOf = (id: number): string => `${PREFIX}${user}.${id}`;
   for (const key of Object.keys(storage)) {
-    if (!key.startsWith(PREFIX)) continue;
-    const stored = parse(storage.getItem(key));
+    if (!key.startsWith(ALL_SHAPES)) continue;
+    const stored = key.startsWith(PREFIX) ? parse(storage.getItem(key)) : null;
     if (!stored || Date.now() - stored.at > KEPT_MS) storage.removeItem(key);
   }
   return {
     load(id) {
       const stored = parse(storage.getItem(keyOf(id)));
       if (!stored) return null;
-      const { choices, reason, flags, activeMs } = stored;
-      return { choices, reason, flags, activeMs };
+      const { at: _, ...draft } = stored;
+      return { ...EMPTY_DRAFT, ...draft };
     },
     save(id, draft) {
       try {

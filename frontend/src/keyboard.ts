@@ -4,7 +4,7 @@
  * actions claim the same key.
  */
 
-export type Mode = "task" | "skip" | "flag" | "sheet";
+export type Mode = "task" | "select" | "skip" | "flag" | "sheet";
 
 export interface Bound {
   readonly name: string;

@@ -1,6 +1,6 @@
 /** Mounts the app and maps addresses to pages. */
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { lazy, StrictMode, Suspense, useEffect } from "react";
+import { lazy, StrictMode, Suspense, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "./api";
 import { State } from "./components/State";
@@ -9,10 +9,13 @@ import { Projects } from "./pages/Projects";
 import { go, usePath } from "./router";
 import { HomeContext, openHome, useHome, useSession, type Home } from "./session";
 import { settings, showTheme } from "./settings";
+import { preferred, speak, t } from "./strings";
+import { useStore } from "./store";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/pages.css";
 import "./styles/workspace.css";
+import "./styles/questions.css";
 import "./styles/text.css";
 
 // Markdown, mathematics and highlighting come with the workspace alone.
@@ -39,10 +42,10 @@ function App() {
   if (session.error) {
     return (
       <main className="centre">
-        <State title="Hone cannot be reached">
-          <p>Your answers are kept on this device. The page opens once the server answers.</p>
+        <State title={t.app.unreachable}>
+          <p>{t.app.kept}</p>
           <button type="button" className="button" onClick={() => void session.refetch()}>
-            Try now
+            {t.app.tryNow}
           </button>
         </State>
       </main>
@@ -60,9 +63,9 @@ function App() {
   if (path === "/") return <Projects />;
   return (
     <main className="centre">
-      <State title="There is no such page">
+      <State title={t.app.noPage}>
         <button type="button" className="button" onClick={() => go("/")}>
-          All projects
+          {t.app.allProjects}
         </button>
       </State>
     </main>
@@ -81,8 +84,16 @@ const queries = new QueryClient({
 });
 
 function Root({ home }: { home: Home }) {
+  const { language } = useStore(settings);
+  const [spoken, setSpoken] = useState(language);
+
+  // Words are read while drawing, so a new language draws everything anew.
+  useEffect(() => {
+    if (language !== spoken) void languageInForce().then(() => setSpoken(language));
+  }, [language, spoken]);
+
   return (
-    <StrictMode>
+    <StrictMode key={spoken}>
       <HomeContext value={home}>
         <QueryClientProvider client={queries}>
           <App />
@@ -90,6 +101,11 @@ function Root({ home }: { home: Home }) {
       </HomeContext>
     </StrictMode>
   );
+}
+
+/** The language that was chosen, or the browser's. */
+function languageInForce(): Promise<void> {
+  return speak(settings.get().language ?? preferred(navigator.languages));
 }
 
 showTheme();
@@ -101,5 +117,5 @@ window.addEventListener("storage", ({ key, newValue }) => {
 });
 const place = document.getElementById("root");
 if (!place) throw new Error("index.html has no element with the id root");
-const home = await openHome();
+const [home] = await Promise.all([openHome(), languageInForce()]);
 createRoot(place).render(<Root home={home} />);

@@ -1,5 +1,6 @@
 /** What a person has chosen for this browser. */
 import { Store } from "./store";
+import type { Language } from "./strings";
 
 export type Theme = "system" | "light" | "dark";
 
@@ -7,12 +8,14 @@ export interface Settings {
   theme: Theme;
   /** Go on by itself when the choice completes the task. */
   advance: boolean;
+  /** Null: the browser's own. */
+  language: Language | null;
   /** Keys a person has given to actions, by action name. */
   keys: Record<string, string[]>;
 }
 
 const STORAGE_KEY = "hone.settings";
-const DEFAULTS: Settings = { theme: "system", advance: false, keys: {} };
+const DEFAULTS: Settings = { theme: "system", advance: false, language: null, keys: {} };
 
 function load(): Settings {
   try {

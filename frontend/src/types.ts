@@ -7,7 +7,6 @@ export type User = Schemas["Person"];
 export type Progress = Schemas["ProgressOut"];
 export type ProjectSummary = Schemas["ProjectLine"];
 export type Project = Schemas["ProjectOut"];
-export type Question = Schemas["Question"];
 export type Message = Schemas["Message"];
 export type Completion = Schemas["CompletionOut"];
 export type Assignment = Schemas["AssignmentOut"];
@@ -18,8 +17,17 @@ export type FeedbackReceipt = Schemas["Receipt"];
 export type SkipBody = Schemas["Skip"];
 export type ErrorBody = Schemas["Failure"];
 
+export type Question = Project["protocol"]["questions"][number];
+export type QuestionKind = Question["kind"];
+/** The question of a kind. */
+export type Of<K extends QuestionKind> = Extract<Question, { kind: K }>;
+export type Label = Schemas["Label"];
+
 export type Judgment = FeedbackBody["judgments"][number];
-export type CompareJudgment = Schemas["Compare"];
-export type TextJudgment = Schemas["WrittenText"];
-export type FlagJudgment = Schemas["Flag"];
+/** The judgment of a kind. */
+export type Judged<K extends Judgment["kind"]> = Extract<Judgment, { kind: K }>;
+export type CompareJudgment = Judged<"compare">;
+export type TextJudgment = Judged<"text">;
+export type FlagJudgment = Judged<"flag">;
 export type FlagKind = FlagJudgment["flag"];
+export type Ref = Schemas["Ref"];

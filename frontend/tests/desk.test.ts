@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ApiError, OfflineError } from "../src/api";
 import { Desk } from "../src/desk";
 import type { DraftStore } from "../src/drafts";
-import type { Draft } from "../src/judgments";
+import { choicesAt, type Draft } from "../src/form";
 import { Outbox } from "../src/outbox";
 import { OutboxStorage } from "../src/outboxStorage";
 import type {
@@ -17,8 +17,9 @@ import { anAssignment, aProject, aQuestion, PROGRESS } from "./made";
 
 /** The queue of one person, as the server keeps it. */
 class Server {
-  open: Assignment[] = [1, 2, 3, 4, 5, 6, 7].map(anAssignment);
+  open: Assignment[] = [1, 2, 3, 4, 5, 6, 7].map((id) => anAssignment(id));
   state: AssignmentBatch["state"] = "open";
+  protocols: AssignmentBatch["protocols"] = {};
   leases: number[] = [];
   rows: FeedbackBody[] = [];
   skipped: number[] = [];
@@ -33,7 +34,8 @@ class Server {
     this.leases.push(count);
     const assignments = this.open.slice(0, count);
     const state = assignments.length > 0 ? "open" : this.state;
-    return { state, assignments, progress: PROGRESS, thanks: null };
+    const { protocols } = this;
+    return { state, assignments, protocols, progress: PROGRESS, thanks: null };
   };
   history = async (): Promise<Assignment[]> => {
     this.#reach();
@@ -96,17 +98,34 @@ async function sit(questions: Question[] = [aQuestion()]): Promise<Desk> {
   return desk;
 }
 
+/** Choose an option in the cell under focus. */
+function choose(desk: Desk, value: string): void {
+  const { form, focus } = desk.hand;
+  const choice = form && choicesAt(form, focus).find((each) => each.value === value);
+  if (!choice) throw new Error(`expected a choice ${value}`);
+  desk.hand.pick(choice);
+}
+
 async function answer(desk: Desk, value = "a2"): Promise<void> {
-  desk.hand.choose(value);
+  choose(desk, value);
   await desk.accept();
+}
+
+function write(desk: Desk, reason: string): void {
+  desk.hand.setReason(reason, aQuestion());
+}
+
+/** What the compare question of these tests has been answered with. */
+function chosen(desk: Desk): unknown {
+  return desk.state.get().draft.answers["overall"];
 }
 
 test("accepting moves on at once and sends what was chosen", async () => {
   const desk = await sit();
-  desk.hand.setReason("  it is right ");
+  write(desk, "  it is right ");
   await answer(desk, "b3");
   expect(desk.shown?.id).toBe(2);
-  expect(desk.state.get().draft).toMatchObject({ choices: {}, reason: "" });
+  expect(desk.state.get().draft).toMatchObject({ answers: {}, reasons: {} });
   await outbox.settled();
   expect(server.rows).toHaveLength(1);
   expect(server.rows[0]).toMatchObject({ protocol_version: 3, supersedes: null });
@@ -120,6 +139,8 @@ test("accepting moves on at once and sends what was chosen", async () => {
       scale: "compare-7@1",
       criterion: null,
       question: "overall",
+      confidence: null,
+      reasons: [],
       targets: [],
     },
     {
@@ -128,6 +149,9 @@ test("accepting moves on at once and sends what was chosen", async () => {
       completion: null,
       content: "it is right",
       question: "overall",
+      criterion: null,
+      confidence: null,
+      reasons: [],
       targets: [],
     },
   ]);
@@ -145,14 +169,14 @@ test("a required reason is asked for", async () => {
   await answer(desk);
   expect(desk.shown?.id).toBe(1);
   expect(desk.state.get().notice?.text).toContain("reason");
-  desk.hand.setReason("because");
+  write(desk, "because");
   await desk.accept();
   expect(desk.shown?.id).toBe(2);
 });
 
 test("pressing Enter twice sends one answer and skips no task", async () => {
   const desk = await sit();
-  desk.hand.choose("tie");
+  choose(desk, "tie");
   await Promise.all([desk.accept(), desk.accept()]);
   await outbox.settled();
   expect(desk.shown?.id).toBe(2);
@@ -190,28 +214,28 @@ test("nor does it after a reload", async () => {
 describe("undo", () => {
   test("brings the last answer back with its values and corrects it", async () => {
     const desk = await sit();
-    desk.hand.setReason("first thought");
+    write(desk, "first thought");
     await answer(desk, "a1");
     await outbox.settled();
-    await desk.back();
+    await desk.undo();
     expect(desk.shown?.id).toBe(1);
     expect(desk.state.get().draft).toMatchObject({
-      choices: { overall: "a1" },
-      reason: "first thought",
+      answers: { overall: { "0-1": "a1" } },
+      reasons: { overall: "first thought" },
     });
     await answer(desk, "b1");
     await outbox.settled();
     expect(desk.shown?.id).toBe(2);
     expect(server.rows[1]?.supersedes).toBe(`server-${server.rows[0]?.client_id}`);
-    await desk.back();
-    expect(desk.state.get().draft.choices).toEqual({ overall: "b1" });
+    await desk.undo();
+    expect(chosen(desk)).toEqual({ "0-1": "b1" });
   });
 
   test("works offline: the correction follows its answer when it can", async () => {
     const desk = await sit();
     server.down = true;
     await answer(desk, "a1");
-    await desk.back();
+    await desk.undo();
     await answer(desk, "both_bad");
     await outbox.settled();
     server.down = false;
@@ -225,7 +249,7 @@ describe("undo", () => {
   test("without a change sends nothing and returns", async () => {
     const desk = await sit();
     await answer(desk);
-    await desk.back();
+    await desk.undo();
     await desk.accept();
     await outbox.settled();
     expect(server.rows).toHaveLength(1);
@@ -235,11 +259,11 @@ describe("undo", () => {
   test("keeps the draft of the task that was open", async () => {
     const desk = await sit();
     await answer(desk);
-    desk.hand.setReason("half a thou");
-    await desk.back();
-    desk.toPresent();
+    write(desk, "half a thou");
+    await desk.undo();
+    desk.lookback.toPresent();
     expect(desk.shown?.id).toBe(2);
-    expect(desk.state.get().draft.reason).toBe("half a thou");
+    expect(desk.state.get().draft.reasons["overall"]).toBe("half a thou");
   });
 
   test("reaches answers from before the page was opened", async () => {
@@ -252,8 +276,8 @@ describe("undo", () => {
       { ...earlier, answer: { client_id: "x", feedback_id: "fx", judgments, active_ms: 1 } },
     ];
     const desk = await sit();
-    await vi.waitFor(() => expect(desk.canGoBack).toBe(true));
-    await desk.back();
+    await vi.waitFor(() => expect(desk.canUndo).toBe(true));
+    await desk.undo();
     expect(desk.shown?.id).toBe(90);
     await answer(desk, "b2");
     await outbox.settled();
@@ -264,7 +288,7 @@ describe("undo", () => {
     const desk = await sit();
     await desk.skip("Too hard to judge");
     expect(desk.shown?.id).toBe(2);
-    await desk.back();
+    await desk.undo();
     expect(desk.shown?.id).toBe(1);
     expect(desk.state.get().at).toBeNull();
     expect(await storage.all()).toEqual([]);
@@ -275,7 +299,7 @@ describe("undo", () => {
 test("a skip carries its reason and the flag that was set", async () => {
   const desk = await sit();
   const note = "a phone number";
-  desk.hand.toggleFlag({ kind: "flag", target: "task", flag: "pii", note, targets: [] });
+  desk.hand.toggleFlag({ kind: "flag", target: "task", flag: "pii", note, reasons: [], targets: [] });
   await desk.skip("Other");
   const [entry] = await storage.all();
   expect(entry?.body).toEqual({ reason: "Other", flag: { kind: "pii", note: "a phone number" } });
@@ -288,6 +312,7 @@ test("a flag is set and taken back by the same call", async () => {
     target: "1A",
     flag: "unsafe",
     note: "",
+    reasons: [],
     targets: [],
   };
   desk.hand.toggleFlag(flag);
@@ -298,11 +323,14 @@ test("a flag is set and taken back by the same call", async () => {
 
 test("a draft survives a reload, and goes with the answer", async () => {
   const before = await sit();
-  before.hand.choose("a2");
-  before.hand.setReason("so far");
+  choose(before, "a2");
+  write(before, "so far");
   // No goodbye: the page may have crashed.
   const after = await sit();
-  expect(after.state.get().draft).toMatchObject({ choices: { overall: "a2" }, reason: "so far" });
+  expect(after.state.get().draft).toMatchObject({
+    answers: { overall: { "0-1": "a2" } },
+    reasons: { overall: "so far" },
+  });
   await after.accept();
   expect(drafts.kept.has(1)).toBe(false);
 });
@@ -343,7 +371,7 @@ test("when disk and server refuse, the answer stays on the screen", async () => 
   server.down = true;
   await answer(desk, "a3");
   expect(desk.shown?.id).toBe(1);
-  expect(desk.state.get().draft.choices).toEqual({ overall: "a3" });
+  expect(chosen(desk)).toEqual({ "0-1": "a3" });
   expect(desk.state.get().notice?.text).toContain("not saved yet");
 });
 
@@ -366,28 +394,25 @@ test("a refusal that a person can mend is shown with what to do", async () => {
   });
 });
 
-test("newer questions are fetched when a task is asked by them", async () => {
-  const outdated = vi.fn();
-  const newer = new Desk({
-    api: server,
-    outbox,
-    drafts,
-    project: { ...aProject(), protocol: { version: 2, questions: [aQuestion()] } },
-    user: "alice",
-    holder: "tab",
-    outdated,
-  });
-  desks.push(newer);
-  newer.start();
-  await vi.waitFor(() => expect(outdated).toHaveBeenCalledOnce());
+test("a task is asked by its own version's questions", async () => {
+  const [first, second, ...rest] = server.open;
+  server.open = [first!, { ...second!, protocol_version: 4 }, ...rest];
+  server.protocols = { 4: [aQuestion({ id: "newer" })] };
+  const desk = await sit();
+  expect(desk.questions.map(({ id }) => id)).toEqual(["overall"]);
+  await answer(desk);
+  expect(desk.questions.map(({ id }) => id)).toEqual(["newer"]);
+  await answer(desk);
+  await outbox.settled();
+  expect(server.rows.map((row) => row.judgments[0]?.question)).toEqual(["overall", "newer"]);
 });
 
 test("several questions are answered one after the other", async () => {
   const desk = await sit([aQuestion(), aQuestion({ id: "style", criterion: "style" })]);
-  desk.hand.choose("a1");
+  choose(desk, "a1");
   expect(desk.hand.complete).toBe(false);
-  expect(desk.state.get().question).toBe(1);
-  desk.hand.choose("b1");
+  expect(desk.state.get().focus.question).toBe("style");
+  choose(desk, "b1");
   await desk.accept();
   await outbox.settled();
   expect(server.rows[0]?.judgments.map((each) => (each.kind === "flag" ? "" : each.question))).toEqual(["overall", "style"]);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { difference, shared, side } from "../src/difference";
+import { difference, shared, side } from "../src/text/difference";
 
 const text = (parts: { text: string }[]): string => parts.map((part) => part.text).join("");
 

@@ -1,6 +1,6 @@
 /** A button for a command of the action table. */
 import type { ReactNode } from "react";
-import { actionNamed, labelOf } from "../actions";
+import { actionNamed } from "../actions";
 import { keyCap, keysOf } from "../keyboard";
 import { settings } from "../settings";
 import { useStore } from "../store";
@@ -29,7 +29,7 @@ export function ActionButton({ name, className = "", children }: Props) {
   const { workspace } = useWorkspace();
   const { keys } = useStore(settings);
   const action = actionNamed(name);
-  const label = labelOf(action, workspace);
+  const label = action.label(workspace);
   const [key] = keysOf(action, keys);
   return (
     <button
@@ -37,6 +37,7 @@ export function ActionButton({ name, className = "", children }: Props) {
       className={`button ${className}`}
       disabled={!action.enabled(workspace)}
       aria-pressed={action.pressed?.(workspace)}
+      aria-label={children ? label : undefined}
       aria-keyshortcuts={key}
       title={key ? `${label} (${keyCap(key)})` : label}
       onMouseDown={keepFocus}

@@ -1,12 +1,34 @@
 /** What was said before the completions. */
-import { useLayoutEffect, useRef } from "react";
-import type { Assignment } from "../types";
+import { useLayoutEffect, useMemo, useRef } from "react";
+import { SourceText } from "../questions/SourceText";
+import { t } from "../strings";
+import type { Assignment, Message } from "../types";
 import { ActionButton } from "./ActionButton";
 import { Messages } from "./Messages";
-import { useWorkspace } from "./workspace";
+import { useForm, useWorkspace } from "./workspace";
+
+/** The turns as written, where marks are made in them. */
+function SourceTurns({ messages }: { messages: Message[] }) {
+  const places = useMemo(
+    () =>
+      messages.map((_, message) => ({
+        target: "prompt" as const,
+        completion: null,
+        passage: null,
+        message,
+      })),
+    [messages],
+  );
+  return messages.map((message, i) => (
+    <section key={i} className={`message ${message.role}`}>
+      <SourceText text={message.content} place={places[i]!} />
+    </section>
+  ));
+}
 
 export function Conversation({ assignment }: { assignment: Assignment }) {
   const { view } = useWorkspace();
+  const form = useForm();
   const scroller = useRef<HTMLDivElement>(null);
   const { messages, context } = assignment.prompt;
 
@@ -19,23 +41,34 @@ export function Conversation({ assignment }: { assignment: Assignment }) {
     }
   }, [messages]);
 
-  const turns = messages.length === 1 ? null : ` · ${messages.length} turns`;
+  const marked = form?.questions.some(
+    (question) => question.kind === "span" && question.target === "prompt",
+  );
+  const turns = messages.length === 1 ? null : t.read.turnCount(messages.length);
   return (
-    <section className="conversation" data-expanded={view.expanded} aria-label="Conversation">
+    <section className="conversation" data-expanded={view.expanded} aria-label={t.read.conversation}>
       <div className="strip">
         <h2>
-          Conversation<span className="wide-only">{turns}</span>
+          {t.read.conversation}
+          <span className="wide-only">{turns}</span>
         </h2>
         <div className="tools">
           {context && Object.keys(context).length > 0 && <ActionButton name="context" />}
           <ActionButton name="guidelines" />
           <ActionButton name="expand">
-            <span className="label">{view.expanded ? "Shrink" : "Expand"}</span>
+            <span className="label">{view.expanded ? t.actions.shrink : t.actions.expandShort}</span>
           </ActionButton>
         </div>
       </div>
-      <div className="scroll" ref={scroller} tabIndex={0} role="region" aria-label="Turns">
-        <Messages messages={messages} named={messages.length > 1 || messages[0]?.role !== "user"} />
+      <div className="scroll" ref={scroller} tabIndex={0} role="region" aria-label={t.read.turns}>
+        {marked ? (
+          <SourceTurns messages={messages} />
+        ) : (
+          <Messages
+            messages={messages}
+            named={messages.length > 1 || messages[0]?.role !== "user"}
+          />
+        )}
       </div>
     </section>
   );

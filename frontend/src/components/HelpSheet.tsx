@@ -1,18 +1,20 @@
 /** Every key, from the table that the buttons are made from. */
 import { useEffect, useRef, useState } from "react";
-import { actions, labelOf, type Action } from "../actions";
+import { actions, type Action } from "../actions";
 import { conflicts, keyCap, keyName, keysOf } from "../keyboard";
 import { changeSettings, settings } from "../settings";
 import { useStore } from "../store";
+import { t } from "../strings";
 import { useWorkspace } from "./workspace";
 
-const GROUPS: { group: Action["group"]; title: string }[] = [
-  { group: "Answer", title: "Answering" },
-  { group: "Move", title: "Moving" },
-  { group: "Read", title: "Reading" },
-  { group: "Skip", title: "After skip" },
-  { group: "Flag", title: "After flag" },
-  { group: "Help", title: "Help" },
+const GROUPS: readonly Action["group"][] = [
+  "answer",
+  "select",
+  "move",
+  "read",
+  "skip",
+  "flag",
+  "help",
 ];
 
 export function HelpSheet() {
@@ -45,9 +47,7 @@ export function HelpSheet() {
         const other = actions.find(
           (each) => clash.names.includes(each.name) && each.name !== waiting,
         );
-        setTrouble(
-          `${keyCap(key)} is taken by “${other ? labelOf(other, workspace) : ""}”; choose another key.`,
-        );
+        setTrouble(t.sheet.taken(keyCap(key), other?.label(workspace) ?? ""));
         return;
       }
       setTrouble("");
@@ -58,12 +58,12 @@ export function HelpSheet() {
   }, [waiting, keys, workspace]);
 
   const shown = (action: Action): boolean =>
-    !action.name.startsWith("choose-") || action.enabled(workspace);
+    !/^(choose|select)-.$/.test(action.name) || action.enabled(workspace);
 
   return (
     <dialog ref={dialog} className="sheet" aria-labelledby="sheet-title" onClose={close}>
       <div className="strip">
-        <h2 id="sheet-title">Keys</h2>
+        <h2 id="sheet-title">{t.sheet.title}</h2>
         <div className="tools">
           {Object.keys(keys).length > 0 && (
             <button
@@ -71,38 +71,38 @@ export function HelpSheet() {
               className="button"
               onClick={() => changeSettings({ keys: {} })}
             >
-              Reset all
+              {t.sheet.reset}
             </button>
           )}
           <button type="button" className="button" onClick={close}>
-            Close <kbd className="cap">Esc</kbd>
+            {t.actions.close} <kbd className="cap">Esc</kbd>
           </button>
         </div>
       </div>
       <p className="quiet" role="status">
-        {trouble || "Press a key's cap to give its action another key. Keys rest while you type; Esc leaves the field."}
+        {trouble || t.sheet.hint}
       </p>
       <div className="groups">
-        {GROUPS.map(({ group, title }) => (
+        {GROUPS.map((group) => (
           <section key={group}>
-            <h3>{title}</h3>
+            <h3>{t.groups[group]}</h3>
             <ul>
               {actions
                 .filter((action) => action.group === group && shown(action))
                 .map((action) => (
                   <li key={action.name}>
-                    <span>{labelOf(action, workspace)}</span>
+                    <span>{action.label(workspace)}</span>
                     <button
                       type="button"
                       className="remap"
-                      aria-label={`Change the key of ${labelOf(action, workspace)}`}
+                      aria-label={t.sheet.change(action.label(workspace))}
                       onClick={() => {
                         setTrouble("");
                         setWaiting(action.name);
                       }}
                     >
                       {waiting === action.name ? (
-                        <span className="cap">press a key</span>
+                        <span className="cap">{t.sheet.press}</span>
                       ) : (
                         keysOf(action, keys).map((key) => (
                           <kbd key={key} className="cap">

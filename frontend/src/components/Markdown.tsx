@@ -23,6 +23,7 @@ import rehypeSanitize, { defaultSchema } from "rehype-sanitize";
 import remarkGfm from "remark-gfm";
 import remarkMath from "remark-math";
 import { withMath } from "../math";
+import { t } from "../strings";
 import { rehypeMath } from "../rehypeMath";
 
 const LANGUAGES = {
@@ -92,7 +93,7 @@ function hostOf(url: string): string {
   try {
     return new URL(url, "https://unknown.invalid").hostname;
   } catch {
-    return "an unreadable address";
+    return t.read.unreadable;
   }
 }
 
@@ -109,10 +110,10 @@ const COMPONENTS: Components = {
     if (typeof src === "string" && INLINE_IMAGE.test(src)) {
       return <img src={src} alt={alt ?? ""} />;
     }
-    if (!src) return <span>[image: {alt || "no address"}]</span>;
+    if (!src) return <span>[{t.read.image}: {alt || t.read.noAddress}]</span>;
     return (
       <a href={src} {...OUTSIDE} className="outside-image">
-        {alt ? `Image: ${alt}` : "Image"} ({hostOf(src)})
+        {alt ? `${t.read.image}: ${alt}` : t.read.image} ({hostOf(src)})
       </a>
     );
   },
@@ -150,7 +151,7 @@ function urlTransform(url: string, key: string): string {
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
   if (text.length > PLAIN_OVER) return <LongText text={text} />;
   return (
-    <div className="prose">
+    <div className="prose" dir="auto">
       <ReactMarkdown
         remarkPlugins={[remarkGfm, [remarkMath, { singleDollarTextMath: false }]]}
         rehypePlugins={[
@@ -176,13 +177,12 @@ function LongText({ text }: { text: string }) {
   return (
     <div className="prose">
       <p className="quiet">
-        This text has {text.length.toLocaleString("en")} characters; it is shown as
-        written, without formatting.
+        {t.read.long(text.length)}
       </p>
-      <div className="as-written">{whole ? text : text.slice(0, FIRST_PART)}</div>
+      <div className="as-written" dir="auto">{whole ? text : text.slice(0, FIRST_PART)}</div>
       {!whole && rest > 0 && (
         <button type="button" className="button" onClick={() => setWhole(true)}>
-          Show the other {rest.toLocaleString("en")} characters
+          {t.read.rest(rest)}
         </button>
       )}
     </div>

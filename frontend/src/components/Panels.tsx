@@ -1,6 +1,7 @@
 /** Skip and flag: small panels above the bar. Neither asks "are you sure". */
 import { useEffect, useRef, useState, type FormEvent } from "react";
-import { FLAGS, SKIP_REASONS } from "../actions";
+import { flags as flagNames, SKIP_REASONS } from "../actions/panels";
+import { t } from "../strings";
 import { ActionButton, keepFocus } from "./ActionButton";
 import { useWorkspace } from "./workspace";
 
@@ -17,26 +18,26 @@ export function SkipPanel() {
   };
 
   return (
-    <section className="panel" role="group" aria-label="Skip this task">
+    <section className="panel" role="group" aria-label={t.skip.title}>
       <div className="panel-head">
-        <h2>Skip: what stands in the way?</h2>
+        <h2>{t.skip.why}</h2>
         <ActionButton name="close-skip" className="plain" />
       </div>
       <div className="choices">
-        {SKIP_REASONS.map((each, i) => (
+        {SKIP_REASONS.map(({ reason: each }, i) => (
           <ActionButton key={each} name={`skip-${i + 1}`} />
         ))}
       </div>
       <form onSubmit={onSubmit} className="other">
         <input
-          aria-label="Another reason"
-          placeholder="Another reason"
+          aria-label={t.skip.other}
+          placeholder={t.skip.other}
           maxLength={500}
           value={reason}
           onChange={(event) => setReason(event.target.value)}
         />
         <button type="submit" className="button" disabled={!reason.trim()}>
-          Skip
+          {t.actions.skip}
         </button>
       </form>
     </section>
@@ -53,19 +54,19 @@ export function FlagPanel() {
 
   if (!shown) return null;
   const targets = [
-    { id: "task", label: "The task" },
-    { id: "prompt", label: "The conversation" },
-    ...shown.completions.map(({ id, label }) => ({ id, label: `Completion ${label}` })),
+    { id: "task", label: t.flags.task },
+    { id: "prompt", label: t.flags.prompt },
+    ...shown.completions.map(({ id, label }) => ({ id, label: t.completion(label) })),
   ];
   const nameOf = (target: string): string =>
     targets.find((each) => each.id === target)?.label ?? target;
   return (
-    <section className="panel" role="group" aria-label="Flag" ref={panel}>
+    <section className="panel" role="group" aria-label={t.actions.flag} ref={panel}>
       <div className="panel-head">
-        <h2>Flag: goes along with your answer or your skip</h2>
+        <h2>{t.flags.title}</h2>
         <ActionButton name="close-flag" className="plain" />
       </div>
-      <div className="choices" role="group" aria-label="What it is about">
+      <div className="choices" role="group" aria-label={t.flags.about}>
         {targets.map(({ id, label }) => (
           <button
             key={id}
@@ -79,8 +80,8 @@ export function FlagPanel() {
           </button>
         ))}
       </div>
-      <div className="choices" role="group" aria-label="What is wrong with it">
-        {FLAGS.map(({ kind }, i) => (
+      <div className="choices" role="group" aria-label={t.flags.wrong}>
+        {flagNames().map(({ kind }, i) => (
           <ActionButton key={kind} name={`flag-${i + 1}`} />
         ))}
       </div>
@@ -88,11 +89,11 @@ export function FlagPanel() {
         <div key={`${flag.flag} ${flag.target}`} className="other">
           <label className="note">
             <span>
-              {FLAGS.find((each) => each.kind === flag.flag)?.label} ·{" "}
+              {flagNames().find((each) => each.kind === flag.flag)?.label} ·{" "}
               {nameOf(flag.target)}
             </span>
             <input
-              placeholder="Note (optional)"
+              placeholder={t.flags.note}
               maxLength={500}
               value={flag.note}
               onChange={(event) => workspace.desk.hand.noteFlag(flag, event.target.value)}
@@ -104,7 +105,7 @@ export function FlagPanel() {
             onMouseDown={keepFocus}
             onClick={() => workspace.desk.hand.toggleFlag(flag)}
           >
-            Remove
+            {t.flags.remove}
           </button>
         </div>
       ))}

@@ -4,13 +4,10 @@ import { Link } from "../router";
 import { useOutbox } from "../session";
 import type { Entry } from "../outboxStorage";
 import type { OutboxStatus } from "../outbox";
+import { t } from "../strings";
 import { Popover } from "./Popover";
 
 type Mood = "saved" | "sending" | "waiting" | "trouble";
-
-function answers(count: number): string {
-  return count === 1 ? "1 answer" : `${count} answers`;
-}
 
 export function describe(status: OutboxStatus): { mood: Mood; short: string; long: string } {
   const { waiting, offline, signedOut } = status;
@@ -18,35 +15,35 @@ export function describe(status: OutboxStatus): { mood: Mood; short: string; lon
   if (signedOut) {
     return {
       mood: "trouble",
-      short: waiting ? `Sign in · ${waiting} waiting` : "Signed out",
-      long: `Your session has ended. ${answers(waiting)} kept on this device will be sent when you have signed in again.`,
+      short: waiting ? t.sync.signInWaiting(waiting) : t.sync.signedOut,
+      long: t.sync.signedOutLong(waiting),
     };
   }
   if (refused > 0) {
     return {
       mood: "trouble",
-      short: `${refused} refused`,
-      long: `The server refused ${answers(refused)}; nothing is lost, they are kept here.`,
+      short: t.sync.refused(refused),
+      long: t.sync.refusedLong(refused),
     };
   }
   if (offline) {
     return {
       mood: "waiting",
-      short: `Offline · ${waiting} waiting`,
-      long: `Hone cannot be reached. ${answers(waiting)} kept on this device will be sent by themselves once it can. You can go on.`,
+      short: t.sync.offline(waiting),
+      long: t.sync.offlineLong(waiting),
     };
   }
   if (waiting > 0) {
     return {
       mood: "sending",
-      short: `Sending ${waiting}`,
-      long: `${answers(waiting)} kept on this device, on the way to the server.`,
+      short: t.sync.sending(waiting),
+      long: t.sync.sendingLong(waiting),
     };
   }
   return {
     mood: "saved",
-    short: "Saved",
-    long: "The server has all your answers.",
+    short: t.sync.saved,
+    long: t.sync.savedLong,
   };
 }
 
@@ -71,7 +68,7 @@ function Refused({ entry }: { entry: Entry }) {
       </p>
       <div className="tools">
         <button type="button" className="button" onClick={() => void outbox.retry(entry.client_id)}>
-          Send again
+          {t.sync.sendAgain}
         </button>
         <button
           type="button"
@@ -81,16 +78,16 @@ function Refused({ entry }: { entry: Entry }) {
             setSaved(true);
           }}
         >
-          Save as a file
+          {t.sync.saveFile}
         </button>
         <button
           type="button"
           className="button"
           disabled={!saved}
-          title={saved ? "Remove it from this device" : "Save it as a file first"}
+          title={saved ? t.sync.removeReady : t.sync.removeFirst}
           onClick={() => void outbox.discard(entry.client_id)}
         >
-          Remove
+          {t.sync.remove}
         </button>
       </div>
     </li>
@@ -110,14 +107,13 @@ export function SyncState() {
     <Popover
       className={`button plain sync ${mood}`}
       title={long}
-      name="State of saving"
+      name={t.sync.title}
       button={button}
     >
       <p>{long}</p>
       {status.others > 0 && (
         <p>
-          {answers(status.others)} of somebody else who used this browser wait for that
-          person to sign in.
+          {t.sync.others(status.others)}
         </p>
       )}
       {status.signedOut && <SignInAgain />}
@@ -131,14 +127,14 @@ export function SyncState() {
       {status.waiting > 0 && (
         <div className="tools">
           <button type="button" className="button" onClick={() => outbox.kick()}>
-            Try now
+            {t.app.tryNow}
           </button>
           <button
             type="button"
             className="button"
             onClick={() => saveAsFile(status.entries)}
           >
-            Save a copy
+            {t.sync.saveCopy}
           </button>
         </div>
       )}
@@ -150,7 +146,7 @@ export function SignInAgain() {
   const next = encodeURIComponent(location.pathname);
   return (
     <Link className="button primary" to={`/login?next=${next}`}>
-      Sign in again
+      {t.login.again}
     </Link>
   );
 }

@@ -5,6 +5,7 @@ import { go, Link } from "../router";
 import { useOutbox, useSession, useSetUser } from "../session";
 import { changeSettings, settings, type Theme } from "../settings";
 import { useStore } from "../store";
+import { LANGUAGES, t, type Language } from "../strings";
 import type { Progress } from "../types";
 import { Popover } from "./Popover";
 import { SyncState } from "./SyncState";
@@ -27,21 +28,17 @@ export function ProgressLine({ progress, unsent }: { progress: Progress; unsent:
   const total = Math.max(1, answered + left);
   return (
     <div className="progress">
-      <span className="wide-only">{today.toLocaleString("en")} today</span>
+      <span className="wide-only">{t.top.today(today)}</span>
       <span className="wide-only" aria-hidden="true">
         ·
       </span>
-      <span>{left.toLocaleString("en")} left</span>
-      <progress max={total} value={answered} aria-label="Answered of all" />
+      <span>{t.top.left(left)}</span>
+      <progress max={total} value={answered} aria-label={t.top.share} />
     </div>
   );
 }
 
-const THEMES: { value: Theme; label: string }[] = [
-  { value: "system", label: "System" },
-  { value: "light", label: "Light" },
-  { value: "dark", label: "Dark" },
-];
+const THEMES: readonly Theme[] = ["system", "light", "dark"];
 
 function Menu() {
   const { data } = useSession();
@@ -62,14 +59,14 @@ function Menu() {
   return (
     <Popover
       className="button plain me"
-      title={`${name}: settings and sign-out`}
-      name="Settings"
-      button={<span aria-label={`${name}: settings`}>{name.slice(0, 1).toUpperCase()}</span>}
+      title={t.settings.button(name)}
+      name={t.settings.title}
+      button={<span aria-label={t.settings.of(name)}>{name.slice(0, 1).toUpperCase()}</span>}
     >
       <p className="who">{name}</p>
       <fieldset>
-        <legend>Colours</legend>
-        {THEMES.map(({ value, label }) => (
+        <legend>{t.settings.colours}</legend>
+        {THEMES.map((value) => (
           <label key={value} className="pick">
             <input
               type="radio"
@@ -77,30 +74,46 @@ function Menu() {
               checked={chosen.theme === value}
               onChange={() => changeSettings({ theme: value })}
             />
-            {label}
+            {t.settings[value]}
           </label>
         ))}
       </fieldset>
+      <label className="language">
+        {t.settings.language}
+        <select
+          value={chosen.language ?? ""}
+          onChange={(event) =>
+            changeSettings({ language: (event.target.value || null) as Language | null })
+          }
+        >
+          <option value="">{t.settings.browser}</option>
+          {Object.entries(LANGUAGES).map(([language, { name: own }]) => (
+            <option key={language} value={language} lang={language}>
+              {own}
+            </option>
+          ))}
+        </select>
+      </label>
       <label className="pick">
         <input
           type="checkbox"
           checked={chosen.advance}
           onChange={(event) => changeSettings({ advance: event.target.checked })}
         />
-        Go on by itself after choosing
+        {t.settings.advance}
       </label>
       {user.is_staff && (
         <a className="button" href="/admin/">
-          Researcher's panel
+          {t.settings.panel}
         </a>
       )}
       {status.waiting > 0 && (
         <p>
-          {status.waiting} unsent: kept on this device, sent when you sign in again.
+          {t.settings.unsent(status.waiting)}
         </p>
       )}
       <button type="button" className="button" onClick={() => void signOut()}>
-        Sign out
+        {t.settings.signOut}
       </button>
     </Popover>
   );
@@ -109,7 +122,7 @@ function Menu() {
 export function TopBar({ title, children }: { title?: string; children?: ReactNode }) {
   return (
     <header className="top">
-      <Link to="/" className="home" title="All projects">
+      <Link to="/" className="home" title={t.app.allProjects}>
         <Mark />
         <span className="wide-only">Hone</span>
       </Link>

@@ -2,6 +2,7 @@
 import { createContext, use } from "react";
 import type { View, Workspace } from "../actions";
 import type { DeskState } from "../desk";
+import type { Form } from "../form";
 import { useStore } from "../store";
 
 export const WorkspaceContext = createContext<Workspace | null>(null);
@@ -14,4 +15,10 @@ export function useWorkspace(): { workspace: Workspace; desk: DeskState; view: V
     desk: useStore(workspace.desk.state),
     view: useStore(workspace.view),
   };
+}
+
+/** The form of the task on the screen; null where there is none. */
+export function useForm(): Form | null {
+  const { workspace } = useWorkspace();
+  return workspace.desk.hand.form;
 }

@@ -1,42 +1,35 @@
 /** Nothing to do: thanks, and what the answers led to; or not yet, for a newcomer. */
 import { State } from "../components/State";
 import { Link } from "../router";
+import { t } from "../strings";
 import type { Progress, Thanks } from "../types";
-
-function counted(count: number, one: string, many: string): string {
-  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-}
 
 export function Finished({ thanks, progress }: { thanks: Thanks | null; progress: Progress }) {
   const answers = thanks?.answers ?? progress.answered;
   if (answers === 0) {
     return (
-      <State title="Nothing to label yet.">
-        <p>New tasks appear on this page by themselves, as soon as there are any.</p>
-        <p className="quiet">
-          A model may still be writing the first completions; that takes a minute.
-        </p>
+      <State title={t.state.nothingYet}>
+        <p>{t.state.nothingYetNext}</p>
+        <p className="quiet">{t.state.nothingYetWhy}</p>
         <Link to="/" className="button">
-          All projects
+          {t.app.allProjects}
         </Link>
       </State>
     );
   }
   const led: string[] = [];
-  if (thanks?.models) led.push(counted(thanks.models, "model learned", "models learned"));
-  if (thanks?.rounds) led.push(counted(thanks.rounds, "round opened", "rounds opened"));
+  if (thanks?.models) led.push(t.state.models(thanks.models));
+  if (thanks?.rounds) led.push(t.state.rounds(thanks.rounds));
   return (
-    <State title="All done. Thank you.">
+    <State title={t.state.done}>
       <p>
-        You gave {counted(answers, "answer", "answers")} here
-        {led.length > 0 && <>, and from them {led.join(" and ")}</>}.
+        {led.length > 0
+          ? t.state.ledTo(answers, led.reduce((x, y) => t.state.and(x, y)))
+          : t.state.youGave(answers)}
       </p>
-      <p className="quiet">
-        When new tasks open they appear on this page by themselves. Undo (Z) still
-        reaches your last answers.
-      </p>
+      <p className="quiet">{t.state.doneNext}</p>
       <Link to="/" className="button">
-        All projects
+        {t.app.allProjects}
       </Link>
     </State>
   );

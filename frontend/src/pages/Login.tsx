@@ -3,6 +3,7 @@ import { useState, type FormEvent } from "react";
 import { api, ApiError, OfflineError } from "../api";
 import { Mark } from "../components/TopBar";
 import { go } from "../router";
+import { t } from "../strings";
 import { useOutbox, useSetUser } from "../session";
 
 function nextPath(): string {
@@ -14,11 +15,11 @@ function nextPath(): string {
 function sentence(error: unknown): string {
   if (error instanceof ApiError && error.status === 429) {
     const seconds = Math.ceil((error.retryAfterMs ?? 60_000) / 1000);
-    return `Too many attempts. Try again in ${seconds} seconds.`;
+    return t.login.tooMany(seconds);
   }
   if (error instanceof ApiError || error instanceof OfflineError) return error.message;
   console.error(error);
-  return "Something broke in this page. Reload it.";
+  return t.desk.broken;
 }
 
 export function Login() {
@@ -54,23 +55,22 @@ export function Login() {
           <h1>Hone</h1>
         </div>
         <label>
-          User name
+          {t.login.user}
           <input name="username" autoComplete="username" required autoFocus />
         </label>
         <label>
-          Password
+          {t.login.password}
           <input name="password" type="password" autoComplete="current-password" required />
         </label>
         <p className="trouble" role="alert">
           {trouble}
         </p>
         <button type="submit" className="button primary" disabled={busy}>
-          {busy ? "Signing in" : "Sign in"}
+          {busy ? t.login.signingIn : t.login.signIn}
         </button>
         {kept > 0 && (
           <p className="quiet">
-            {kept === 1 ? "1 answer waits" : `${kept} answers wait`} on this device, and
-            will be sent once you are signed in.
+            {t.login.waiting(kept)}
           </p>
         )}
       </form>

@@ -4,19 +4,20 @@ import { api } from "../api";
 import { State } from "../components/State";
 import { ProgressLine, TopBar } from "../components/TopBar";
 import { Link } from "../router";
+import { t } from "../strings";
 import type { ProjectSummary } from "../types";
 
 function next(project: ProjectSummary): string {
-  if (project.state === "paused") return "Paused by its researchers; it opens again by itself.";
-  if (project.progress.remaining === 0) return "Nothing to do for now.";
-  return project.progress.answered > 0 ? "Go on where you left off." : "Begin.";
+  if (project.state === "paused") return t.projects.paused;
+  if (project.progress.remaining === 0) return t.projects.nothing;
+  return project.progress.answered > 0 ? t.projects.goOn : t.projects.begin;
 }
 
 function List({ projects }: { projects: ProjectSummary[] }) {
   if (projects.length === 0) {
     return (
-      <State title="No project yet">
-        <p>You appear here as soon as a project's owner adds you to it.</p>
+      <State title={t.projects.none}>
+        <p>{t.projects.noneNext}</p>
       </State>
     );
   }
@@ -43,15 +44,15 @@ export function Projects() {
   });
   return (
     <div className="page">
-      <TopBar title="Projects" />
+      <TopBar title={t.projects.title} />
       <main className="column">
         {data && <List projects={data} />}
-        {!data && !error && <State title="Loading your projects" busy />}
+        {!data && !error && <State title={t.projects.loading} busy />}
         {!data && error && (
-          <State title="The projects could not be loaded">
+          <State title={t.projects.failed}>
             <p>{error.message}</p>
             <button type="button" className="button" onClick={() => void refetch()}>
-              Try again
+              {t.app.tryAgain}
             </button>
           </State>
         )}

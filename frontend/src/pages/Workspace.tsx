@@ -1,5 +1,5 @@
 /** One project's workspace: read, judge, next. */
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { Activity, useEffect, useMemo, useState } from "react";
 import { actions, FIRST_VIEW, type View, type Workspace as Parts } from "../actions";
 import { api } from "../api";
@@ -15,11 +15,16 @@ import { useWorkspace, WorkspaceContext } from "../components/workspace";
 import { Desk } from "../desk";
 import { draftStore } from "../drafts";
 import { listen } from "../keyboard";
-import { Compare } from "../questions/Compare";
+import { Cards } from "../questions/Cards";
+import { Palette } from "../questions/Palette";
+import { Panes } from "../questions/Panes";
+import { inCards } from "../questions/reading";
+import { useTextSelection } from "../questions/useTextSelection";
 import { Link } from "../router";
 import { useHome, useOutbox } from "../session";
 import { settings } from "../settings";
 import { Store } from "../store";
+import { t } from "../strings";
 import type { Assignment, Project, User } from "../types";
 import { Finished } from "./Finished";
 
@@ -30,28 +35,27 @@ export function Workspace({ slug, user }: { slug: string; user: User }) {
     staleTime: Infinity,
   });
   if (data) {
-    // Another person or newer questions: another desk. Drafts are on the disk.
-    const key = `${user.username} ${slug} ${data.protocol.version}`;
-    return <Open key={key} project={data} user={user} />;
+    // Another person: another desk. Drafts are on the disk.
+    return <Open key={`${user.username} ${slug}`} project={data} user={user} />;
   }
   return (
     <div className="page">
       <TopBar />
       <main className="column">
         {error ? (
-          <State title="The project could not be opened">
+          <State title={t.state.notOpened}>
             <p>{error.message}</p>
             <div className="tools">
               <button type="button" className="button" onClick={() => void refetch()}>
-                Try again
+                {t.app.tryAgain}
               </button>
               <Link to="/" className="button">
-                All projects
+                {t.app.allProjects}
               </Link>
             </div>
           </State>
         ) : (
-          <State title="Opening the project" busy />
+          <State title={t.state.opening} busy />
         )}
       </main>
     </div>
@@ -59,20 +63,24 @@ export function Workspace({ slug, user }: { slug: string; user: User }) {
 }
 
 /** Put the cursor where an action wants it. */
-function focusOn(view: Store<View>): Parts["focus"] {
+function focusOn(desk: Desk): Parts["focus"] {
+  const find = (selector: string): HTMLElement | null => document.querySelector(selector);
   return (place) => {
-    if (place === "reason") document.getElementById("reason")?.focus();
-    else if (place === "page") (document.activeElement as HTMLElement | null)?.blur();
-    else {
-      const pane = `[data-front=true] .pane[data-place="${view.get().pane}"] > .scroll`;
-      document.querySelector<HTMLElement>(pane)?.focus();
+    const { question, completion } = desk.hand.focus;
+    if (place === "page") (document.activeElement as HTMLElement | null)?.blur();
+    else if (place === "pane") {
+      find(`[data-front=true] .pane[data-place="${completion}"] > .scroll`)?.focus();
+    } else {
+      const own = `[data-write="${question}"]`;
+      const field =
+        find(`${own}[data-completion="${completion}"]`) ?? find(own) ?? find("#reason");
+      (field ?? find("[data-write]"))?.focus();
     }
   };
 }
 
 function Open({ project, user }: { project: Project; user: User }) {
   const { tab, outbox } = useHome();
-  const queries = useQueryClient();
   const [parts] = useState<Parts>(() => {
     const view = new Store<View>(FIRST_VIEW);
     const desk = new Desk({
@@ -83,10 +91,8 @@ function Open({ project, user }: { project: Project; user: User }) {
       user: user.username,
       holder: tab,
       memory: sessionStorage,
-      outdated: () =>
-        void queries.invalidateQueries({ queryKey: ["project", project.slug] }),
     });
-    return { desk, view, focus: focusOn(view) };
+    return { desk, view, focus: focusOn(desk) };
   });
 
   useEffect(() => {
@@ -108,7 +114,7 @@ function Open({ project, user }: { project: Project; user: User }) {
       enabled: (action) => action.enabled(parts),
       perform: (action) => action.perform(parts),
       refuse: ({ key, names }) =>
-        desk.notify(`${key} belongs to ${names.join(" and ")}; press ? to change one.`),
+        desk.notify(t.desk.keyTaken(key, names.join(", "))),
     });
     return () => {
       deaf();
@@ -119,6 +125,8 @@ function Open({ project, user }: { project: Project; user: User }) {
       desk.stop();
     };
   }, [parts]);
+
+  useTextSelection(parts);
 
   return (
     <WorkspaceContext value={parts}>
@@ -143,11 +151,12 @@ function Room({ project }: { project: Project }) {
       <TopBar title={project.name}>
         <ProgressLine progress={desk.progress} unsent={unsent} />
         <ActionButton name="help" className="plain wide-only">
-          <span className="label">Keys</span>
+          <span className="label">{t.top.keys}</span>
         </ActionButton>
       </TopBar>
       <main>
         <Tasks />
+        <Palette />
         <Standing />
         <Drawer project={project} />
       </main>
@@ -177,10 +186,16 @@ function Tasks() {
 }
 
 function Task({ assignment, front }: { assignment: Assignment; front: boolean }) {
+  const { workspace } = useWorkspace();
+  const questions = workspace.desk.questionsOf(assignment);
   return (
     <div className="task" data-front={front} data-assignment={assignment.id}>
       <Conversation assignment={assignment} />
-      <Compare assignment={assignment} front={front} />
+      {inCards({ task: assignment, questions }) ? (
+        <Cards assignment={assignment} />
+      ) : (
+        <Panes assignment={assignment} front={front} />
+      )}
     </div>
   );
 }
@@ -192,39 +207,36 @@ function Standing() {
   if (desk.at !== null) return null;
   if (desk.phase === "paused") {
     return (
-      <State title="This project is paused">
-        <p>Its researchers have stopped it for now; your answers are kept, and it goes on here by itself.</p>
+      <State title={t.state.paused}>
+        <p>{t.state.pausedNext}</p>
       </State>
     );
   }
   if (workspace.desk.shown) return null;
   if (status.signedOut) {
     return (
-      <State title="Your session has ended">
-        <p>Sign in again to go on; what you have answered is kept on this device.</p>
+      <State title={t.state.ended}>
+        <p>{t.state.endedNext}</p>
         <SignInAgain />
       </State>
     );
   }
   if (desk.offline) {
     return (
-      <State title="Offline">
-        <p>
-          That was the last task kept on this device. The next ones load by themselves
-          once Hone can be reached; {status.waiting === 1 ? "1 answer waits" : `${status.waiting} answers wait`} safely here.
-        </p>
+      <State title={t.state.offline}>
+        <p>{t.state.offlineNext(status.waiting)}</p>
         <button type="button" className="button" onClick={() => void workspace.desk.refill()}>
-          Try now
+          {t.app.tryNow}
         </button>
       </State>
     );
   }
   if (desk.phase === "failed") {
     return (
-      <State title="No task could be loaded">
+      <State title={t.state.noTask}>
         <p>{desk.error}</p>
         <button type="button" className="button" onClick={() => void workspace.desk.refill()}>
-          Try again
+          {t.app.tryAgain}
         </button>
       </State>
     );
@@ -233,8 +245,8 @@ function Standing() {
     return <Finished thanks={desk.thanks} progress={desk.progress} />;
   }
   return (
-    <State title="Getting your next task" busy>
-      <p>It opens here by itself.</p>
+    <State title={t.state.getting} busy>
+      <p>{t.state.gettingNext}</p>
     </State>
   );
 }

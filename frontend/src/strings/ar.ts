@@ -1,0 +1,4 @@
+/** stub until the words settle. */
+import { en, type Strings } from "./en";
+
+export const ar: Strings = en;
