@@ -17,7 +17,8 @@ OFFLINE := DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://1
 STAGE := .ci/stage $(TIMES)
 
 .PHONY: help setup setup-dev demo up test loop bench lint types format unit browser \
-	test-install test-frontend test-lint test-unit test-house test-rooms test-browser test-loop test-smoke \
+	test-install test-frontend test-lint test-unit test-house test-rooms test-engine test-methods test-runs \
+	test-browser test-loop test-smoke \
 	frontend lock clean
 
 help: ## list the verbs
@@ -46,6 +47,7 @@ test: ## install what is missing, then run the whole suite
 	@$(STAGE) "front end" 2 $(MAKE) test-frontend
 	@$(STAGE) "lint and types" 2 $(MAKE) test-lint
 	@$(STAGE) "units, queue and races" 5 $(MAKE) test-unit
+	@$(STAGE) "engine" 5 $(MAKE) test-engine
 	@$(STAGE) "browser" 6 $(MAKE) test-browser
 	@$(STAGE) "tiny loop" 3 $(MAKE) test-loop
 	@$(STAGE) "SmolLM2 smoke" 2 $(MAKE) test-smoke
@@ -71,7 +73,17 @@ test-house:
 	@$(PYTEST) $(HOUSE)
 
 test-rooms:
-	@$(PYTEST) -m "not (browser or loop or smoke)" $(HOUSE:%=--ignore=%)
+	@$(PYTEST) -m "not (browser or loop or smoke)" $(HOUSE:%=--ignore=%) --ignore=tests/engine
+
+# Two at once, a core each: the identities of the methods, and whole runs.
+test-engine:
+	@OMP_NUM_THREADS=1 $(MAKE) --jobs=2 --output-sync=target test-methods test-runs
+
+test-methods:
+	@$(PYTEST) tests/engine/identities
+
+test-runs:
+	@$(PYTEST) -m "not smoke" tests/engine --ignore=tests/engine/identities
 
 test-browser:
 	@$(PYTEST) -m browser
