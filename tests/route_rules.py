@@ -126,6 +126,8 @@ PANEL = {
     "auth_user_password_change": Rule("superuser"),
     **pages("auth_user", sees="superuser", adds="superuser"),
     **pages("annotation_project", sees="panel:see_answers", adds="panel:research"),
+    "annotation_project_questions": Rule("panel:research"),
+    "annotation_project_draft": post("panel:research", {"questions-TOTAL_FORMS": 0}),
     "annotation_project_switch": post("panel:manage", {"to": "paused"}),
     **pages("annotation_import", sees="panel:observe", adds="panel:research"),
     **pages("annotation_prompt", sees="panel:see_answers"),

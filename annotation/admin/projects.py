@@ -8,13 +8,19 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.admin import TabularInline
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
-from annotation.admin.scope import Scoped, may
+from annotation.admin.questions import QuestionPages
+from annotation.admin.scope import may
 from annotation.errors import HoneError
 from annotation.models import Membership, Project, ProtocolVersion
 from annotation.protocols.presets import PRESETS
@@ -36,10 +42,18 @@ class NewProjectForm(forms.ModelForm):  # type: ignore[type-arg]
 
     preset = forms.ChoiceField(
         label="Questions",
-        choices=[(name, name) for name in PRESETS],
+        choices=[(name, f"{name}: {preset.title}") for name, preset in PRESETS.items()],
         help_text="What annotators are asked. New versions may follow; answers keep "
         "the version they were given under.",
         widget=UnfoldAdminSelectWidget,
+    )
+
+    overlap = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text="How many people answer each new task. Empty: as the preset says.",
+        widget=UnfoldAdminIntegerFieldWidget,
     )
 
     class Meta:
@@ -47,6 +61,7 @@ class NewProjectForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("slug", *SETTINGS)
         help_texts = {
             "slug": "Its name in addresses: small letters, digits and hyphens.",
+            "guidelines": "Markdown, shown to annotators; empty: the preset's.",
             "validation_share": "Share of prompt groups kept for choosing settings.",
             "test_share": "Share of prompt groups that no model ever trains on.",
         }
@@ -122,7 +137,7 @@ class Questions(TabularInline):
     """The versions of a project's questions: to read, since answers lean on them."""
 
     model = ProtocolVersion
-    fields = ("number", "preset", "asks", "created_at")
+    fields = ("number", "preset", "asks", "created_at", "look")
     readonly_fields = fields
     extra = max_num = 0
     can_delete = False
@@ -132,9 +147,20 @@ class Questions(TabularInline):
     @admin.display(description="asks")
     def asks(self, version: ProtocolVersion) -> str:
         return "; ".join(
-            f"{question.get('text', '')} ({question.get('kind', '')}, "
-            f"{(question.get('scale') or {}).get('id', 'no scale')})"
+            f"{question.get('text', '')} ({question.get('kind', '')}"
+            + (f", {question['scale']['id']})" if question.get("scale") else ")")
             for question in version.questions
+        )
+
+    @admin.display(description="look")
+    def look(self, version: ProtocolVersion) -> SafeString:
+        return format_html(
+            '<a class="hn-link" href="/app/preview/{}?version={}">the screen</a> '
+            '<a class="hn-link" href="{}?version={}">edit as the next</a>',
+            version.project.slug,
+            version.number,
+            reverse("admin:annotation_project_questions", args=[version.project_id]),
+            version.number,
         )
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -147,7 +173,7 @@ class Questions(TabularInline):
 
 
 @admin.register(Project)
-class ProjectPage(Scoped):
+class ProjectPage(QuestionPages):
     adds = "research"
     changes = "manage"
     project_field = ""
@@ -182,8 +208,6 @@ class ProjectPage(Scoped):
 
     @admin.display(description="tasks")
     def open_tasks(self, project: Project) -> SafeString:
-        from django.utils.html import format_html
-
         from annotation.models import Task
 
         url = list_address(Task, project=project.slug)
@@ -232,6 +256,7 @@ class ProjectPage(Scoped):
         view = self.admin_site.admin_view(require_POST(self.switch))
         return [
             path("<path:object_id>/switch/", view, name="annotation_project_switch"),
+            *self.question_urls(),
             *super().get_urls(),
         ]
 
@@ -269,12 +294,20 @@ class ProjectPage(Scoped):
                     request,
                     object_id,
                     form_url,
-                    {**(extra_context or {}), "counts": self._counts(object_id)},
+                    {
+                        **(extra_context or {}),
+                        "counts": self._counts(object_id),
+                        "may_research": self._researches(request, object_id),
+                    },
                 ),
             )
         except HoneError as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
+
+    def _researches(self, request: HttpRequest, object_id: str | None) -> bool:
+        found = self.get_object(request, object_id) if object_id else None
+        return found is not None and may(request, "research", found)
 
     def _counts(self, object_id: str | None) -> dict[str, Any] | None:
         from annotation.models import Task

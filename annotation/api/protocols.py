@@ -6,10 +6,11 @@ from django.http import HttpRequest
 from ninja import Router
 
 from annotation.api import schemas
+from annotation.api.auth import person_of
 from annotation.permissions import project_for
 from annotation.protocols.presets import PRESETS, Preset
 from annotation.protocols.questions import dump_questions, parse_questions
-from annotation.services.previewing import preview, questions_of_version
+from annotation.services.previewing import draft_of, preview, questions_of_version
 from annotation.services.projects import publish_protocol as publish
 
 presets_router = Router(tags=["protocols"])
@@ -42,11 +43,19 @@ def list_presets(request: HttpRequest) -> list[dict[str, Any]]:
 def get_preview(
     request: HttpRequest, slug: str, version: int | None = None
 ) -> dict[str, Any]:
-    """Return a task as it would be handed out, with a version's questions."""
+    """Return a task as it would be handed out, with a version's questions.
+
+    Without a version: those that I am editing in the panel, or else the newest.
+    """
     project = project_for(request.user, slug, "research")
+    user = person_of(request).pk
+    draft = draft_of(project=project, user=user) if version is None else None
     number, stored = questions_of_version(project, version)
+    if draft is not None:
+        number, stored = number + 1, draft
     questions = dump_questions(parse_questions(stored))
-    return preview(project=project, questions=questions, version=number)
+    seen = preview(project=project, questions=questions, version=number)
+    return seen | {"draft": draft is not None}
 
 
 @router.post(
@@ -60,11 +69,9 @@ def preview_questions(
     """Return the same with questions that are not saved."""
     project = project_for(request.user, slug, "research")
     number, _ = questions_of_version(project, None)
-    return preview(
-        project=project,
-        questions=dump_questions(payload.questions),
-        version=number + 1,
-    )
+    questions = dump_questions(payload.questions)
+    seen = preview(project=project, questions=questions, version=number + 1)
+    return seen | {"draft": True}
 
 
 @router.post(

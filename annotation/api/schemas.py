@@ -163,11 +163,13 @@ class PreviewOut(BaseModel):
     """A task to look at, which cannot be answered; invented where there is no real one.
 
     protocol: the questions that it is asked by, and the number they have or will have.
+    draft: whether they are not published yet.
     """
 
     assignment: AssignmentOut
     protocol: Protocol
     invented: bool
+    draft: bool
 
 
 class PresetOut(BaseModel):

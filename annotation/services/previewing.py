@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from annotation.services.orders import Completion
 from annotation.services.presenting import completions_shown, prompt_shown
 
 Questions = Sequence[Mapping[str, Any]]
+DRAFT_SECONDS = 3600
 PAIRED, LISTED = 2, 4  # completions of an invented task
 
 SAMPLE_MESSAGES = [
@@ -87,6 +89,26 @@ def preview(*, project: Project, questions: Questions, version: int) -> dict[str
         "protocol": {"version": version, "questions": questions},
         "invented": task is None,
     }
+
+
+def keep_draft(*, project: Project, user: int, questions: Questions) -> None:
+    """Keep questions that are being edited, for their editor's preview alone."""
+    cache.set(_draft_key(project, user), list(questions), DRAFT_SECONDS)
+
+
+def draft_of(*, project: Project, user: int) -> list[dict[str, Any]] | None:
+    """Return the questions that a person is editing; None if there are none."""
+    kept: list[dict[str, Any]] | None = cache.get(_draft_key(project, user))
+    return kept
+
+
+def drop_draft(*, project: Project, user: int) -> None:
+    """Forget a draft, since it is published or given up."""
+    cache.delete(_draft_key(project, user))
+
+
+def _draft_key(project: Project, user: int) -> str:
+    return f"questions-draft:{project.pk}:{user}"
 
 
 def questions_of_version(project: Project, number: int | None) -> tuple[int, Any]:

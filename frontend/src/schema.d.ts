@@ -122,6 +122,8 @@ export interface paths {
         /**
          * Get Preview
          * @description Return a task as it would be handed out, with a version's questions.
+         *
+         *     Without a version: those that I am editing in the panel, or else the newest.
          */
         get: operations["get_preview"];
         put?: never;
@@ -891,12 +893,15 @@ export interface components {
          * @description A task to look at, which cannot be answered; invented where there is no real one.
          *
          *     protocol: the questions that it is asked by, and the number they have or will have.
+         *     draft: whether they are not published yet.
          */
         PreviewOut: {
             assignment: components["schemas"]["AssignmentOut"];
             protocol: components["schemas"]["Protocol"];
             /** Invented */
             invented: boolean;
+            /** Draft */
+            draft: boolean;
         };
         /** Principle */
         Principle: {
