@@ -5,8 +5,10 @@ import type {
   ErrorBody,
   FeedbackBody,
   FeedbackReceipt,
+  Preview,
   Project,
   ProjectSummary,
+  Question,
   SkipBody,
   User,
 } from "./types";
@@ -138,6 +140,14 @@ export const api = {
     ),
   history: (ask: { slug: string; limit: number }, signal?: AbortSignal) =>
     send<Assignment[]>(`${slugPath(ask.slug)}/history?limit=${ask.limit}`, { signal }),
+  /** A task to look at, asked by a version's questions or by those being edited. */
+  preview: (slug: string, version: string | null, signal?: AbortSignal) =>
+    send<Preview>(
+      `${slugPath(slug)}/preview${version ? `?version=${encodeURIComponent(version)}` : ""}`,
+      { signal },
+    ),
+  previewQuestions: (slug: string, questions: readonly Question[]) =>
+    send<Preview>(`${slugPath(slug)}/preview`, { method: "POST", body: { questions } }),
   answer: (id: number, body: FeedbackBody) =>
     send<FeedbackReceipt>(`/assignments/${id}/feedback`, { method: "POST", body }),
   skip: (id: number, body: SkipBody) =>

@@ -23,6 +23,10 @@ const Workspace = lazy(() =>
   import("./pages/Workspace").then((page) => ({ default: page.Workspace })),
 );
 
+const Preview = lazy(() =>
+  import("./pages/Preview").then((page) => ({ default: page.Preview })),
+);
+
 function App() {
   const path = usePath();
   const { outbox } = useHome();
@@ -57,6 +61,14 @@ function App() {
     return (
       <Suspense fallback={<main className="centre" aria-busy="true" />}>
         <Workspace slug={slug} user={user} />
+      </Suspense>
+    );
+  }
+  const previewed = /^\/preview\/([\w-]+)$/.exec(path)?.[1];
+  if (previewed) {
+    return (
+      <Suspense fallback={<main className="centre" aria-busy="true" />}>
+        <Preview slug={previewed} />
       </Suspense>
     );
   }

@@ -15,6 +15,7 @@ export type Thanks = Schemas["Thanks"];
 export type FeedbackBody = Schemas["FeedbackIn"];
 export type FeedbackReceipt = Schemas["Receipt"];
 export type SkipBody = Schemas["Skip"];
+export type Preview = Schemas["PreviewOut"];
 export type ErrorBody = Schemas["Failure"];
 
 export type Question = Project["protocol"]["questions"][number];

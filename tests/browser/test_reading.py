@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import serious
 from tests.browser.serving import numbered
 from tests.browser.texts import HOSTILE, RICH
 from tests.browser.world import (
@@ -146,21 +146,6 @@ def test_nothing_moves_when_the_next_task_comes(make_world: MakeWorld) -> None:
         page.keyboard.press("Enter")
         expect(front(page)).not_to_have_attribute("data-assignment", shown or "")
         assert places() == before
-
-
-AXE = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-    "resultTypes": ["violations"],
-}
-
-
-def serious(page: Page) -> list[str]:
-    found = Axe().run(page, options=AXE)
-    return [
-        f"{each['id']}: {each['help']} {[node['html'][:120] for node in each['nodes']]}"
-        for each in found.response["violations"]
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -37,7 +37,7 @@ export function ActionButton({ name, className = "", children }: Props) {
       className={`button ${className}`}
       disabled={!action.enabled(workspace)}
       aria-pressed={action.pressed?.(workspace)}
-      aria-label={children ? label : undefined}
+      aria-label={typeof children === "string" ? label : undefined}
       aria-keyshortcuts={key}
       title={key ? `${label} (${keyCap(key)})` : label}
       onMouseDown={keepFocus}

@@ -1,32 +1,18 @@
 /** One project's workspace: read, judge, next. */
 import { useQuery } from "@tanstack/react-query";
-import { Activity, useEffect, useMemo, useState } from "react";
-import { actions, FIRST_VIEW, type View, type Workspace as Parts } from "../actions";
+import { useState } from "react";
+import { FIRST_VIEW, type View, type Workspace as Parts } from "../actions";
 import { api } from "../api";
-import { ActionButton } from "../components/ActionButton";
-import { Conversation } from "../components/Conversation";
-import { Drawer } from "../components/Drawer";
-import { HelpSheet } from "../components/HelpSheet";
-import { QuestionBar } from "../components/QuestionBar";
 import { State } from "../components/State";
-import { SignInAgain } from "../components/SyncState";
-import { ProgressLine, TopBar } from "../components/TopBar";
-import { useWorkspace, WorkspaceContext } from "../components/workspace";
+import { TopBar } from "../components/TopBar";
 import { Desk } from "../desk";
 import { draftStore } from "../drafts";
-import { listen } from "../keyboard";
-import { Cards } from "../questions/Cards";
-import { Palette } from "../questions/Palette";
-import { Panes } from "../questions/Panes";
-import { inCards } from "../questions/reading";
-import { useTextSelection } from "../questions/useTextSelection";
 import { Link } from "../router";
-import { useHome, useOutbox } from "../session";
-import { settings } from "../settings";
+import { useHome } from "../session";
 import { Store } from "../store";
 import { t } from "../strings";
-import type { Assignment, Project, User } from "../types";
-import { Finished } from "./Finished";
+import type { Project, User } from "../types";
+import { focusOn, Room } from "./Room";
 
 export function Workspace({ slug, user }: { slug: string; user: User }) {
   const { data, error, refetch } = useQuery({
@@ -62,23 +48,6 @@ export function Workspace({ slug, user }: { slug: string; user: User }) {
   );
 }
 
-/** Put the cursor where an action wants it. */
-function focusOn(desk: Desk): Parts["focus"] {
-  const find = (selector: string): HTMLElement | null => document.querySelector(selector);
-  return (place) => {
-    const { question, completion } = desk.hand.focus;
-    if (place === "page") (document.activeElement as HTMLElement | null)?.blur();
-    else if (place === "pane") {
-      find(`[data-front=true] .pane[data-place="${completion}"] > .scroll`)?.focus();
-    } else {
-      const own = `[data-write="${question}"]`;
-      const field =
-        find(`${own}[data-completion="${completion}"]`) ?? find(own) ?? find("#reason");
-      (field ?? find("[data-write]"))?.focus();
-    }
-  };
-}
-
 function Open({ project, user }: { project: Project; user: User }) {
   const { tab, outbox } = useHome();
   const [parts] = useState<Parts>(() => {
@@ -95,158 +64,5 @@ function Open({ project, user }: { project: Project; user: User }) {
     return { desk, view, focus: focusOn(desk) };
   });
 
-  useEffect(() => {
-    const { desk } = parts;
-    desk.start();
-    const touch = (): void => desk.touch();
-    const seen = (): void => (document.hidden ? desk.hide() : desk.touch());
-    const online = (): void => void desk.refill();
-    const leave = (): void => desk.hide();
-    const inputs = ["pointerdown", "pointermove", "keydown", "wheel", "touchmove"];
-    for (const name of inputs) window.addEventListener(name, touch, { passive: true });
-    document.addEventListener("visibilitychange", seen);
-    window.addEventListener("online", online);
-    window.addEventListener("pagehide", leave);
-    const deaf = listen({
-      mode: () => parts.view.get().mode,
-      actions: () => actions,
-      remaps: () => settings.get().keys,
-      enabled: (action) => action.enabled(parts),
-      perform: (action) => action.perform(parts),
-      refuse: ({ key, names }) =>
-        desk.notify(t.desk.keyTaken(key, names.join(", "))),
-    });
-    return () => {
-      deaf();
-      for (const name of inputs) window.removeEventListener(name, touch);
-      document.removeEventListener("visibilitychange", seen);
-      window.removeEventListener("online", online);
-      window.removeEventListener("pagehide", leave);
-      desk.stop();
-    };
-  }, [parts]);
-
-  useTextSelection(parts);
-
-  return (
-    <WorkspaceContext value={parts}>
-      <Room project={project} />
-    </WorkspaceContext>
-  );
-}
-
-function Room({ project }: { project: Project }) {
-  const { desk, view } = useWorkspace();
-  const { status } = useOutbox();
-  const unsent = status.entries.filter(
-    (entry) =>
-      entry.kind === "answer" &&
-      entry.project === project.slug &&
-      !entry.refusal &&
-      !entry.corrects &&
-      !entry.body.supersedes,
-  ).length;
-  return (
-    <div className="page workspace">
-      <TopBar title={project.name}>
-        <ProgressLine progress={desk.progress} unsent={unsent} />
-        <ActionButton name="help" className="plain wide-only">
-          <span className="label">{t.top.keys}</span>
-        </ActionButton>
-      </TopBar>
-      <main>
-        <Tasks />
-        <Palette />
-        <Standing />
-        <Drawer project={project} />
-      </main>
-      <QuestionBar />
-      {view.mode === "sheet" && <HelpSheet />}
-    </div>
-  );
-}
-
-/** The task in front, and the next one already laid out behind it. */
-function Tasks() {
-  const { workspace, desk } = useWorkspace();
-  const shown = workspace.desk.shown;
-  const front = desk.at !== null || desk.phase !== "paused" ? shown : null;
-  const laid = useMemo(() => {
-    const all = [shown, ...desk.queue.slice(0, 2)].filter((each) => each !== null);
-    return [...new Map(all.map((each) => [each.id, each])).values()];
-  }, [shown, desk.queue]);
-  return laid.map((assignment) => {
-    const visible = assignment.id === front?.id;
-    return (
-      <Activity key={assignment.id} mode={visible ? "visible" : "hidden"}>
-        <Task assignment={assignment} front={visible} />
-      </Activity>
-    );
-  });
-}
-
-function Task({ assignment, front }: { assignment: Assignment; front: boolean }) {
-  const { workspace } = useWorkspace();
-  const questions = workspace.desk.questionsOf(assignment);
-  return (
-    <div className="task" data-front={front} data-assignment={assignment.id}>
-      <Conversation assignment={assignment} />
-      {inCards({ task: assignment, questions }) ? (
-        <Cards assignment={assignment} />
-      ) : (
-        <Panes assignment={assignment} front={front} />
-      )}
-    </div>
-  );
-}
-
-/** What stands in the place of a task when there is none. */
-function Standing() {
-  const { workspace, desk } = useWorkspace();
-  const { status } = useOutbox();
-  if (desk.at !== null) return null;
-  if (desk.phase === "paused") {
-    return (
-      <State title={t.state.paused}>
-        <p>{t.state.pausedNext}</p>
-      </State>
-    );
-  }
-  if (workspace.desk.shown) return null;
-  if (status.signedOut) {
-    return (
-      <State title={t.state.ended}>
-        <p>{t.state.endedNext}</p>
-        <SignInAgain />
-      </State>
-    );
-  }
-  if (desk.offline) {
-    return (
-      <State title={t.state.offline}>
-        <p>{t.state.offlineNext(status.waiting)}</p>
-        <button type="button" className="button" onClick={() => void workspace.desk.refill()}>
-          {t.app.tryNow}
-        </button>
-      </State>
-    );
-  }
-  if (desk.phase === "failed") {
-    return (
-      <State title={t.state.noTask}>
-        <p>{desk.error}</p>
-        <button type="button" className="button" onClick={() => void workspace.desk.refill()}>
-          {t.app.tryAgain}
-        </button>
-      </State>
-    );
-  }
-  if (desk.phase === "finished") {
-    return <Finished thanks={desk.thanks} progress={desk.progress} />;
-  }
-  return (
-    <State title={t.state.getting} busy>
-      <p>{t.state.gettingNext}</p>
-    </State>
-  );
+  return <Room parts={parts} project={project} />;
 }
