@@ -3,7 +3,7 @@
 from annotation.models.actors import Actor, ApiToken
 from annotation.models.feedback import Assignment, Feedback, QueueCursor, Tally
 from annotation.models.projects import Membership, Project, ProtocolVersion, Scale
-from annotation.models.prompts import Completion, Import, Prompt
+from annotation.models.prompts import Completion, Import, ImportedRow, Prompt
 from annotation.models.tasks import Task, TaskCompletion
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Completion",
     "Feedback",
     "Import",
+    "ImportedRow",
     "Membership",
     "Project",
     "Prompt",

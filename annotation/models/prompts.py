@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -129,3 +130,38 @@ class Completion(models.Model):
     @property
     def text(self) -> str:
         return "\n\n".join(message["content"] for message in self.messages)
+
+
+class ImportedRow(models.Model):
+    """A row of an imported file as it came, so that it can be written again.
+
+    Texts and answers are in the record; `rest` holds what that has no place for.
+    """
+
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="imported_rows"
+    )
+    form = models.CharField(max_length=20, help_text="The form of neutral row.")
+    source = models.CharField(max_length=200, blank=True)
+    external_id = models.CharField(max_length=300, blank=True)
+    key = models.CharField(max_length=64, help_text="What makes two rows the same.")
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="+")
+    task = models.ForeignKey(
+        "Task", on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    completions = ArrayField(
+        models.UUIDField(), help_text="In the row's order; equal ones come again."
+    )
+    answers = ArrayField(models.UUIDField(), help_text="Client ids, in order.")
+    notes = models.JSONField(default=dict, help_text="How the row put it.")
+    rest = models.JSONField(null=True, help_text="What it says beyond the record.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "key"], name="imported_row_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id or f"row {self.pk}"

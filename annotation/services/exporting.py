@@ -26,12 +26,13 @@ from annotation.services.feedback_rows import (
     feedback_schema,
     stream_feedback,
 )
+from annotation.services.neutral_rows import stream_neutral
 from annotation.services.prompt_rows import PromptRow, stream_prompts
 
 Format = Literal["jsonl", "parquet"]
 PIECE_CHARACTERS = 256 * 2**10
-# The views, prompts without answers, and the record itself.
-EXPORTS = (*VIEWS, "prompts", "feedback")
+# The views, prompts without answers, and the record itself in two forms.
+EXPORTS = (*VIEWS, "prompts", "neutral", "feedback")
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ class Export:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as JSON values, all of one moment."""
         with _one_moment():
-            if self.view == "feedback":
-                yield from stream_feedback(self.project)
+            if self.view in ("feedback", "neutral"):
+                whole = stream_feedback if self.view == "feedback" else stream_neutral
+                yield from whole(self.project)
                 return
             for row in self._view_rows():
                 if self.shape == "rows":
@@ -129,7 +131,18 @@ class Export:
             yield ("\n".join(lines) + "\n").encode()
 
     def write_parquet(self, path: Path) -> int:
-        """Write the rows to a Parquet file; return how many."""
+        """Write the rows to a Parquet file; return how many.
+
+        Raises:
+            InvalidInput: for the view neutral, whose rows differ in their fields.
+        """
+        if self.view == "neutral":
+            raise InvalidInput(
+                "Rows of the view neutral differ in their fields: no Parquet.",
+                expected="jsonl",
+                found="parquet",
+                fix="Export it as JSON Lines.",
+            )
         with ParquetRows(path, self._schema()) as file:
             for row in self.rows():
                 file.add(as_text(row) if self.view == "feedback" else row)

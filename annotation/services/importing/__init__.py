@@ -8,9 +8,10 @@ from annotation.services.importing.records import (
     RowError,
     Side,
     TaskSettings,
+    Written,
 )
 from annotation.services.importing.running import import_file, nothing_read
-from annotation.services.importing.writing import Writer, Written
+from annotation.services.importing.writing import Writer
 
 __all__ = [
     "ActorKey",

@@ -8,6 +8,7 @@ from typing import Any
 from annotation.services.importing.records import Message, RowError
 
 MAX_TEXT_BYTES = 2**20
+BESIDE = ("reference", "rubric")  # fields of a row that are part of its context
 ROLES = ("system", "user", "assistant", "tool")
 SPLITS = {
     "": "",
@@ -155,7 +156,7 @@ def plain(value: Any, path: str) -> Any:
 
 
 def context(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return a prompt's context from a row's `context` and `reference`."""
+    """Return a prompt's context from a row's `context`, `reference` and `rubric`."""
     found: dict[str, Any] = {}
     given = row.get("context")
     if isinstance(given, Mapping):
@@ -164,6 +165,7 @@ def context(row: Mapping[str, Any]) -> dict[str, Any] | None:
         found = {"passages": [{"doc": None, "text": text(given, "context")}]}
     elif given not in (None, ""):
         raise RowError("context", "a text, an object or null", given)
-    if row.get("reference") not in (None, ""):
-        found = {**found, "reference": plain(row["reference"], "reference")}
+    for name in BESIDE:
+        if row.get(name) not in (None, "", {}):
+            found = {**found, name: plain(row[name], name)}
     return found or None

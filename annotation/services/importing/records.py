@@ -101,7 +101,12 @@ class TaskSettings:
 
 @dataclass(frozen=True)
 class Record:
-    """A prompt, its completions, the sets of them to ask about, and answers."""
+    """A prompt, its completions, the sets of them to ask about, and answers.
+
+    form: the form of neutral row that it can be written as again, if any.
+    listed: refs of sides in the row's order; equal completions come again.
+    notes, rest: how the row put it, and what it says beyond the record.
+    """
 
     messages: list[Message]
     sides: list[Side] = field(default_factory=list)
@@ -116,6 +121,10 @@ class Record:
     external_id: str = ""
     settings: TaskSettings = TaskSettings()
     line: int = 0
+    form: str = ""
+    listed: list[UUID] = field(default_factory=list)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    rest: dict[str, Any] | None = None
 
 
 @dataclass
@@ -136,6 +145,16 @@ class Counts:
     def add(self, other: "Counts") -> None:
         for name in vars(self):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@dataclass
+class Written:
+    """What became of a chunk. Tasks are ids in the order of records and their sets."""
+
+    counts: Counts = field(default_factory=Counts)
+    problems: list[dict[str, Any]] = field(default_factory=list)
+    prompts: list[int] = field(default_factory=list)
+    tasks: list[list[int]] = field(default_factory=list)
 
 
 @dataclass

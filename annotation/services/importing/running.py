@@ -1,9 +1,10 @@
 """One import from file to record: read, check, write in chunks, report."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -15,6 +16,7 @@ from annotation.judgments import completions_of, dump_judgments, parse_judgments
 from annotation.models import Import, Project
 from annotation.services.importing.layouts import read_row
 from annotation.services.importing.options import ImportOptions
+from annotation.services.importing.origins import rest_of
 from annotation.services.importing.readers import Row, read_rows
 from annotation.services.importing.records import Counts, Problems, Record, RowError
 from annotation.services.importing.writing import Writer
@@ -107,7 +109,7 @@ class Reading:
                     raise given
                 layout, record = read_row(given, self.options)
                 self.layouts.add(layout)
-                record = replace(checked(record), line=line)
+                record = with_rest(replace(checked(record), line=line), given)
             except RowError as error:
                 self._bad(line, error)
                 continue
@@ -201,6 +203,11 @@ def checked(record: Record) -> Record:
                 )
         answers.append(replace(answer, judgments=dump_judgments(judgments)))
     return replace(record, answers=answers)
+
+
+def with_rest(record: Record, row: Mapping[str, Any]) -> Record:
+    """Return a record with what its row says beyond it, if it can be written again."""
+    return replace(record, rest=rest_of(record, row)) if record.form else record
 
 
 def _first(ids: set[UUID]) -> str:

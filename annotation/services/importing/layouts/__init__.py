@@ -1,14 +1,40 @@
-"""Layouts: how a row of a file is told apart and read into one neutral record."""
+"""Layouts: how a row of a file is told apart, read into one record, and written."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from annotation.services.importing.layouts import bare, feedback, neutral, trl
+from annotation.services.importing.layouts import (
+    bare,
+    feedback,
+    pairs,
+    rankings,
+    response,
+    trl,
+)
 from annotation.services.importing.options import ImportOptions
 from annotation.services.importing.records import Record, RowError
+from annotation.services.importing.told import Told
 
-LAYOUTS: dict[str, Callable[[Mapping[str, Any], ImportOptions], Record]] = {
-    "neutral": neutral.read,
+Read = Callable[[Mapping[str, Any], ImportOptions], Record]
+FORMS: Mapping[str, Callable[[Told], dict[str, Any]]] = {
+    "pairs": pairs.write,
+    "rankings": rankings.write,
+    "response": response.write,
+    "responses": bare.write,
+}
+
+
+def read_neutral(row: Mapping[str, Any], options: ImportOptions) -> Record:
+    """Read a row of the neutral layout, whatever it is about."""
+    if row.get("rankings") is not None:
+        return rankings.read(row, options)
+    if row.get("response") is not None:
+        return response.read(row, options)
+    return pairs.read(row, options)
+
+
+LAYOUTS: dict[str, Read] = {
+    "neutral": read_neutral,
     "trl": trl.read,
     "bare": bare.read,
     "feedback": feedback.read,
@@ -24,9 +50,9 @@ def layout_of(row: Mapping[str, Any]) -> str:
     has = {key for key, value in row.items() if value is not None}
     if {"judgments", "completions", "actor"} <= has:
         return "feedback"
-    if {"a", "b"} <= has:
+    if {"a", "b"} <= has or "response" in has or {"responses", "rankings"} <= has:
         return "neutral"
-    if {"chosen", "rejected"} <= has:
+    if trl.fits(has, row):
         return "trl"
     for one, other in (("a", "b"), ("chosen", "rejected")):
         if (one in has) != (other in has):

@@ -14,7 +14,8 @@ from typing import Any
 from annotation.services.importing import checks
 from annotation.services.importing.layouts import common
 from annotation.services.importing.options import ImportOptions
-from annotation.services.importing.records import Record, Side, TaskSettings
+from annotation.services.importing.records import Record, TaskSettings
+from annotation.services.importing.told import Told
 
 
 def read(row: Mapping[str, Any], options: ImportOptions) -> Record:
@@ -25,21 +26,25 @@ def read(row: Mapping[str, Any], options: ImportOptions) -> Record:
     """
     field = "completions" if row.get("completions") is not None else "responses"
     given = checks.items(row.get(field) or [], field)
-    distinct: dict[str, Side] = {}
-    for place, item in enumerate(given):
-        found = common.side(item, f"{field}[{place}]")
-        distinct.setdefault(common.address(found), found)
-    sides = list(distinct.values())
+    sides, listed = common.distinct(given, field)
     pairing = pairwise(sides) if options.pairs == "chain" else combinations(sides, 2)
+    frame = common.frame_of(row, options)
     return Record(
-        messages=checks.prompt(row.get("prompt")),
+        messages=frame["messages"],
         sides=sides,
         tasks=[[a.ref, b.ref] for a, b in islice(pairing, options.max_pairs)],
-        context=checks.context(row),
-        metadata=common.metadata_of(row),
-        group=common.group_of(row),
-        split=checks.split(row.get("split")),
-        source=common.source_of(row, options.source),
-        external_id=checks.name(row.get("id"), "id", 300),
+        **common.prompt_fields(row, frame),
         settings=TaskSettings(scores=common.origin_of(row, ("id", "tags"))),
+        form="responses",
+        listed=[side.ref for side in listed],
     )
+
+
+def write(told: Told) -> dict[str, Any]:
+    """Return the neutral row of what the record says: the inverse of `read`."""
+    responses = [common.side_fields(messages) for messages in told.completions]
+    return {
+        "prompt": list(told.prompt),
+        **common.context_fields(told.context),
+        **({"responses": responses} if responses else {}),
+    }

@@ -1,12 +1,13 @@
 """What the layouts share: sides, sources and names made from content."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid5
 
-from annotation.hashing import completion_hash
+from annotation.hashing import completion_hash, content_hash
 from annotation.services.importing import checks
-from annotation.services.importing.records import RowError, Side
+from annotation.services.importing.options import ImportOptions
+from annotation.services.importing.records import Message, RowError, Side
 
 # The namespace of client ids that imports make: the same row, the same id.
 IMPORTS = UUID("5f0b9d0e-6a5c-5a0e-9c39-0d5a6b1f7a11")
@@ -98,3 +99,83 @@ def origin_of(row: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         if row.get(name) not in (None, {}, [])
     }
     return {"origin": found} if found else {}
+
+
+def distinct(given: Sequence[object], path: str) -> tuple[list[Side], list[Side]]:
+    """Return the completions that differ, and the one of each given."""
+    found: dict[str, Side] = {}
+    listed = []
+    for place, item in enumerate(given):
+        one = side(item, f"{path}[{place}]")
+        listed.append(found.setdefault(address(one), one))
+    return list(found.values()), listed
+
+
+def frame_of(row: Mapping[str, Any], options: ImportOptions) -> dict[str, Any]:
+    """Return a row's messages and source, and what names it: its id, else all of it."""
+    messages = checks.prompt(row.get("prompt"))
+    row_id = checks.name(row.get("id"), "id", 300)
+    return {
+        "messages": messages,
+        "source": source_of(row, options.source),
+        "row_id": row_id,
+        "named": row_id or content_hash(checks.plain(row, "")),
+    }
+
+
+def prompt_fields(row: Mapping[str, Any], frame: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record says of its prompt."""
+    return {
+        "context": checks.context(row),
+        "metadata": metadata_of(row),
+        "group": group_of(row),
+        "split": checks.split(row.get("split")),
+        "source": frame["source"],
+        "external_id": frame["row_id"],
+    }
+
+
+def context_fields(context: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the fields that a context was made of: the inverse of checks.context."""
+    found = dict(context or {})
+    fields = {name: found.pop(name) for name in checks.BESIDE if name in found}
+    one = found.get("passages") if len(found) == 1 else None
+    if isinstance(one, list) and len(one) == 1 and one[0] == _passage(one[0]):
+        return fields | {"context": one[0]["text"]}
+    return fields | ({"context": found} if found else {})
+
+
+def _passage(given: Any) -> dict[str, Any]:
+    """Return the passage that a text alone becomes."""
+    text = given.get("text") if isinstance(given, Mapping) else None
+    return {"doc": None, "text": text}
+
+
+def side_fields(messages: Sequence[Message]) -> dict[str, Any]:
+    """Return a completion as a neutral row has it: the inverse of `side`."""
+    fields: dict[str, Any] = {"text": messages[-1]["content"]}
+    if len(messages) > 1 or messages[0]["role"] != "assistant":
+        fields["messages"] = list(messages)
+    return fields
+
+
+def rationale(content: str, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a reason as a judgment that points at the one before it."""
+    shared = {key: about[key] for key in ("question", "criterion") if key in about}
+    return {
+        "kind": "text",
+        "role": "rationale",
+        "content": content,
+        "targets": [0],
+        **shared,
+    }
+
+
+def reasons_of(judgments: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+    """Return the reason of each judgment, by its place: the inverse of `rationale`."""
+    return {
+        target: str(judgment["content"])
+        for judgment in judgments
+        if judgment["kind"] == "text" and judgment["role"] == "rationale"
+        for target in judgment.get("targets", [])
+    }

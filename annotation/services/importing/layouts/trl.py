@@ -5,7 +5,8 @@
 Without `prompt`, it is what chosen and rejected have in common at their start. The
 label belongs to one actor, named by the option `annotator` and scoped to the source.
 Which of the two is shown first is drawn from their contents, never "chosen first".
-A whole `margin` from 0 to 100 becomes the strength; scores stay with the task.
+A whole `margin` from 0 to 100 becomes the strength; scores stay with the task. Rows
+about one completion are read by `trl_single`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 
 from annotation.hashing import content_hash
 from annotation.services.importing import checks
-from annotation.services.importing.layouts import common
+from annotation.services.importing.layouts import common, trl_single
 from annotation.services.importing.options import ImportOptions
 from annotation.services.importing.records import (
     ActorKey,
@@ -28,12 +29,19 @@ from annotation.services.importing.records import (
 KEPT = ("id", "margin", "score_chosen", "score_rejected", "tags")
 
 
+def fits(has: set[str], row: Mapping[str, Any]) -> bool:
+    """Return whether a row is in one of TRL's formats that hold a label."""
+    return {"chosen", "rejected"} <= has or trl_single.fits(has, row)
+
+
 def read(row: Mapping[str, Any], options: ImportOptions) -> Record:
     """Read one row.
 
     Raises:
         RowError: naming the field that cannot be used.
     """
+    if row.get("chosen") is None and row.get("rejected") is None:
+        return trl_single.read(row, options)
     prompt, chosen, rejected = _contents(row)
     common.refuse_equal([chosen, rejected], "rejected")
     source = common.source_of(row, options.source)

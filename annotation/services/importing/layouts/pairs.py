@@ -13,29 +13,25 @@ one annotator for several aspects are one answer; for the same aspect again (ano
 order, another sample) they are one answer per presentation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from annotation.hashing import content_hash
 from annotation.services.importing import checks
 from annotation.services.importing.layouts import common
-from annotation.services.importing.options import ImportOptions
-from annotation.services.importing.records import (
-    ActorKey,
-    Answer,
-    Record,
-    RowError,
-    Side,
-    TaskSettings,
+from annotation.services.importing.layouts.gathering import (
+    Entry,
+    annotator_of,
+    asked_about,
+    aspect_of,
+    gathered,
+    in_order,
 )
+from annotation.services.importing.options import ImportOptions
+from annotation.services.importing.records import Record, RowError, Side, TaskSettings
+from annotation.services.importing.told import Said, Told
 
-KINDS = {
-    "human": "human",
-    "ai": "model",
-    "model": "model",
-    "rule": "rule",
-    "end_user": "end_user",
-}
+KINDS = frozenset({"compare"})
 MIRROR = {"a": "b", "b": "a"}
 
 
@@ -55,11 +51,13 @@ def read(row: Mapping[str, Any], options: ImportOptions) -> Record:
     row_id = checks.name(row.get("id"), "id", 300)
     named = row_id or content_hash([messages, common.address(a), common.address(b)])
     origin = common.origin_of(row, ("id", "gold", "gold_from", "tags", "item"))
+    entries = _entries(row.get("labels") or [], a, b)
+    found = gathered(entries, [a, b], source, named)
     return Record(
         messages=messages,
         sides=[a, b],
         tasks=[[a.ref, b.ref]],
-        answers=_answers(row.get("labels") or [], a, b, source, named),
+        answers=found.answers,
         context=checks.context(row),
         metadata=common.metadata_of(row),
         group=common.group_of(row),
@@ -67,84 +65,56 @@ def read(row: Mapping[str, Any], options: ImportOptions) -> Record:
         source=source,
         external_id=row_id,
         settings=TaskSettings(scores=origin),
+        form="pairs",
+        listed=[a.ref, b.ref],
+        notes={"order": found.order} if found.order else {},
     )
 
 
-def _answers(
-    labels: object, a: Side, b: Side, source: str, row_id: str
-) -> list[Answer]:
-    grouped: dict[tuple[str, str, int], list[tuple[str, Mapping[str, Any]]]] = {}
+def _entries(labels: object, a: Side, b: Side) -> list[Entry]:
+    entries: list[Entry] = []
+    orders: dict[tuple[str, str, int], bool] = {}
     seen: dict[tuple[str, str, str], int] = {}
     for place, item in enumerate(checks.items(labels, "labels")):
         path = f"labels[{place}]"
         label = checks.mapping(item, path)
-        kind_given = label.get("kind") or "human"
-        kind = KINDS[checks.one_of(kind_given, f"{path}.kind", tuple(KINDS))]
-        annotator = checks.name(label.get("annotator"), f"{path}.annotator")
-        annotator = annotator or "unknown"
+        kind, annotator = annotator_of(label, path)
         aspect = checks.name(label.get("aspect"), f"{path}.aspect")
-        presentation = seen.get((kind, annotator, aspect), 0)
-        seen[kind, annotator, aspect] = presentation + 1
-        grouped.setdefault((kind, annotator, presentation), []).append((path, label))
-    return [_answer(key, given, a, b, source, row_id) for key, given in grouped.items()]
-
-
-def _answer(
-    key: tuple[str, str, int],
-    labels: list[tuple[str, Mapping[str, Any]]],
-    a: Side,
-    b: Side,
-    source: str,
-    row_id: str,
-) -> Answer:
-    kind, annotator, presentation = key
-    orders = {bool(label.get("order") == "swapped") for _, label in labels}
-    if len(orders) > 1:
-        path = labels[-1][0]
-        raise RowError(f"{path}.order", "one order for one answer", "as-is and swapped")
-    swapped = orders.pop()
-    presented = [b, a] if swapped else [a, b]
-    judgments: list[dict[str, Any]] = []
-    seconds = 0.0
-    raw: list[str] = []
-    for path, label in labels:
+        swapped = label.get("order") == "swapped"
+        number = seen.get((kind, annotator, aspect), 0)
+        seen[kind, annotator, aspect] = number + 1
+        if orders.setdefault((kind, annotator, number), swapped) != swapped:
+            raise RowError(
+                f"{path}.order", "one order for one answer", "as-is and swapped"
+            )
+        presented = [b, a] if swapped else [a, b]
+        seconds = 0.0
         if label.get("seconds") is not None:
-            seconds += checks.number(label["seconds"], f"{path}.seconds", 0, 2_000_000)
+            seconds = checks.number(label["seconds"], f"{path}.seconds", 0, 2_000_000)
         reason = label.get("reason")
         written = checks.text(reason, f"{path}.reason") if reason is not None else ""
         found = _compare(path, label, presented, swapped)
-        if found is None:
-            raw.append(written)
-            continue
-        judgments.append(found)
-        if written.strip():
-            judgments.append(
-                {
-                    "kind": "text",
-                    "role": "rationale",
-                    "content": written,
-                    "targets": [len(judgments) - 1],
-                    **_named(found),
-                }
+        judgments = [] if found is None else [found]
+        if found is not None and written.strip():
+            judgments.append(common.rationale(written, found))
+        entries.append(
+            Entry(
+                "labels",
+                place,
+                kind,
+                annotator,
+                aspect,
+                judgments,
+                seconds=seconds,
+                raw_text=written if found is None else "",
+                presented=presented,
             )
-    details = {"model": {"name": annotator}} if kind == "model" else {}
-    return Answer(
-        actor=ActorKey(kind, source, annotator, details),
-        client_id=common.client_id(source, row_id, kind, annotator, presentation),
-        judgments=judgments,
-        presented=[item.ref for item in presented],
-        presentation=presentation,
-        active_ms=round(seconds * 1000),
-        raw_text="\n\n".join(part for part in raw if part),
-    )
-
-
-def _named(judgment: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: judgment[key] for key in ("question", "criterion") if key in judgment}
+        )
+    return entries
 
 
 def _compare(
-    path: str, label: Mapping[str, Any], presented: list[Side], swapped: bool
+    path: str, label: Mapping[str, Any], presented: Sequence[Side], swapped: bool
 ) -> dict[str, Any] | None:
     """Return a label as a compare judgment, or None where nothing was chosen."""
     choice = label.get("choice")
@@ -157,12 +127,8 @@ def _compare(
         "a": str(presented[0].ref),
         "b": str(presented[1].ref),
         "outcome": MIRROR.get(outcome, outcome) if swapped else outcome,
+        **asked_about(checks.name(label.get("aspect"), f"{path}.aspect")),
     }
-    aspect = checks.name(label.get("aspect"), f"{path}.aspect")
-    if aspect in ("", "overall"):
-        found["question"] = "overall"
-    else:
-        found["criterion"] = aspect
     if label.get("strength") is not None:
         strength = checks.number(label["strength"], f"{path}.strength", 0, 100)
         if strength != int(strength):
@@ -180,3 +146,45 @@ def _compare(
         given = label["confidence"]
         found["confidence"] = checks.number(given, f"{path}.confidence", 0, 1)
     return found
+
+
+def write(told: Told) -> dict[str, Any]:
+    """Return the neutral row of what the record says: the inverse of `read`."""
+    labels = [label for said in told.said for label in _labels(told, said)]
+    order = told.notes.get("order", {})
+    return {
+        "prompt": list(told.prompt),
+        **common.context_fields(told.context),
+        "a": common.side_fields(told.completions[0]),
+        "b": common.side_fields(told.completions[1]),
+        "labels": in_order(labels, order.get("labels")),
+    }
+
+
+def _labels(told: Told, said: Said) -> list[dict[str, Any]]:
+    swapped = list(said.presented[:2]) == [told.ids[1], told.ids[0]]
+    shared: dict[str, Any] = {"order": "swapped"} if swapped else {}
+    if said.active_ms:
+        seconds = said.active_ms / 1000
+        shared["seconds"] = int(seconds) if seconds == int(seconds) else seconds
+    if not said.judgments:
+        label = said.named | {"aspect": "overall", "choice": None} | shared
+        return [label | ({"reason": said.raw_text} if said.raw_text else {})]
+    reasons = common.reasons_of(said.judgments)
+    labels = []
+    for place, judgment in enumerate(said.judgments):
+        if judgment["kind"] != "compare":
+            continue
+        mirrored = judgment["a"] == told.ids[1]
+        outcome = judgment["outcome"]
+        label = said.named | {
+            "aspect": aspect_of(judgment),
+            "choice": MIRROR.get(outcome, outcome) if mirrored else outcome,
+        }
+        for name in ("strength", "scale", "confidence"):
+            if judgment.get(name) is not None:
+                label[name] = judgment[name]
+        if place in reasons:
+            label["reason"] = reasons[place]
+        labels.append(label | shared)
+    return labels
