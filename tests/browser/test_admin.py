@@ -123,6 +123,20 @@ def test_once_round_the_loop_from_the_overview(
     expect(page.get_by_text("It is paused")).to_be_visible()
 
 
+def test_a_method_is_found_by_a_word(world: World) -> None:
+    """The usual methods stand first; every other is a search away."""
+    make_snapshot(world)
+    page = olgas(world)
+    page.goto("/admin/training/trainingrun/add/")
+    expect(page.get_by_role("link", name="Bradley-Terry reward model")).to_have_count(1)
+    page.get_by_text("methods", exact=False).locator("visible=true").last.click()
+    box = page.get_by_label("Find by name, title or paper")
+    box.fill("kahneman")
+    expect(page.get_by_text("1 of ")).to_be_visible()
+    box.press("Enter")
+    expect(page.get_by_role("heading", name="Kahneman-Tversky")).to_be_visible()
+
+
 def test_a_run_is_watched_live_and_cancelled(world: World) -> None:
     from training.models import TrainingRun
 

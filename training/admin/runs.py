@@ -23,14 +23,10 @@ from training.admin import compare
 from training.admin.curves import charts_as_json
 from training.admin.launch_form import LaunchForm
 from training.admin.live import percent, picture
-from training.engine.registry import Preset, PresetError, get, trainable
+from training.admin.methods import families, launchable, usual
+from training.engine.registry import Preset, PresetError, get
 from training.models import ModelVersion, Round, Snapshot, TrainingRun
 from training.services import runs
-
-
-def launchable() -> list[Preset]:
-    """Return the methods that the panel launches: those that train, and evaluation."""
-    return [*trainable(), get("evaluate")]
 
 
 @admin.register(TrainingRun)
@@ -140,7 +136,9 @@ class RunPage(Scoped):
             request,
             "training/launch.html",
             title="Launch a run",
-            presets=launchable(),
+            usual=usual(),
+            families=families(),
+            count=len(launchable()),
             chosen=chosen,
             form=form,
             can_launch=ready.exists(),

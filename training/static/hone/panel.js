@@ -61,3 +61,29 @@ document.addEventListener("DOMContentLoaded", () => {
 
   look();
 });
+
+// A search box over a long list: hides what does not hold every word that was typed.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const box of document.querySelectorAll("input[data-find]")) {
+    const all = box.parentElement;
+    const rows = [...all.querySelectorAll(`.${box.dataset.find}`)];
+    box.addEventListener("input", () => {
+      const words = box.value.toLowerCase().split(/\s+/);
+      for (const row of rows) {
+        const text = row.dataset.words.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+      }
+      for (const section of all.querySelectorAll("section")) {
+        section.hidden = !section.querySelector("li:not([hidden])");
+      }
+      const left = rows.filter((row) => !row.hidden).length;
+      all.querySelector("[data-found]").textContent =
+        box.value.trim() && `${left} of ${rows.length}`;
+    });
+    // Enter takes the first that is left.
+    box.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      rows.find((row) => !row.hidden)?.querySelector("a").click();
+    });
+  }
+});
