@@ -156,7 +156,7 @@ class QuestionList(FormSet):
 
     def clean(self) -> None:
         """Hold all of them against the rules; put each message at its field."""
-        if any(self.errors):
+        if any(self.errors) or not self.management_form.is_valid():
             return
         asked = [form for form in self.ordered_forms if form.cleaned_data.get("kind")]
         try:
