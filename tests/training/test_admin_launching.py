@@ -190,7 +190,7 @@ def test_foreign_snapshots_and_models_are_no_choice() -> None:
 def test_without_a_snapshot_the_page_says_what_comes_first() -> None:
     client = sign_in(add_member(make_project(), "researcher"))
     text = client.get(ADD).content.decode()
-    assert "There is no snapshot yet." in text
+    assert "There is no snapshot of the view pairs yet." in text
     assert reverse("admin:training_snapshot_add") in text
 
 
@@ -209,6 +209,7 @@ def test_freezing_keeps_the_filter_and_queues() -> None:
     given = {
         "project": project.pk,
         "name": "evening",
+        "view": "pairs",
         "aggregate": "consensus",
         "kinds": ["human"],
         "rounds": "0, 2",
@@ -227,6 +228,24 @@ def test_freezing_keeps_the_filter_and_queues() -> None:
     assert snapshot.query["since"].startswith("2026-01-02T00:00:00")
     wrong = client.post(page, {**given, "rounds": "first"})
     assert "Expected numbers" in wrong.content.decode()
+
+
+def test_another_view_is_frozen_for_the_methods_that_take_it() -> None:
+    project, _, client = world()
+    page = reverse("admin:training_snapshot_add")
+    given = {"project": project.pk, "name": "verdicts", "view": "unary"}
+    refused = client.post(page, {**given, "aggregate": "consensus"})
+    assert "has no choice of aggregate" in refused.content.decode()
+    client.post(page, {**given, "aggregate": "label", "keep_ties": "on"})
+    snapshot = Snapshot.objects.get(name="verdicts")
+    Snapshot.objects.filter(pk=snapshot.pk).update(state="ready", rows=1)
+    text = client.get(
+        reverse("admin:training_snapshot_change", args=[snapshot.pk])
+    ).content.decode()
+    assert "Kahneman-Tversky" in text
+    assert "exports/unary.jsonl" in text and "Train a policy with DPO" not in text
+    form = client.get(ADD, {"preset": "kto"}).context["form"]
+    assert list(form.fields["snapshot"].queryset) == [snapshot]
 
 
 def test_a_round_starts_with_settings_and_is_steered() -> None:

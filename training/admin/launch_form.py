@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
@@ -32,6 +33,15 @@ POLICIES = [("wheel:smollm2", "policy", "135M language model")]
 FROM_SOURCE = "source"
 LORA = ("lora_r", "lora_alpha", "lora_dropout")
 LIMITS = ("max_rows", "minutes", "max_steps")
+
+
+def fitting(request: HttpRequest, preset: Preset) -> QuerySet[Snapshot]:
+    """Return the snapshots that a method can be launched on: ready, of its view."""
+    return Snapshot.objects.filter(
+        project__in=projects(request, "train"),
+        state=Snapshot.State.READY,
+        view=preset.view or "pairs",
+    )
 
 
 class SnapshotChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -138,7 +148,7 @@ class LaunchForm(forms.Form):
         self.values: dict[str, Any] = {}
         self.run: TrainingRun | None = None
         mine = list(projects(request, "train"))
-        ready = Snapshot.objects.filter(project__in=mine, state=Snapshot.State.READY)
+        ready = fitting(request, preset)
         snapshots = cast(SnapshotChoice, self.fields["snapshot"])
         snapshots.queryset = ready.select_related("project")
         snapshots.several_projects = len(mine) > 1

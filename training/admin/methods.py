@@ -46,3 +46,9 @@ def families() -> list[Family]:
         key = own if own in FAMILIES else (preset.task, None)
         members[FAMILIES[key]].append(preset)
     return [Family(title, found) for title, found in members.items() if found]
+
+
+def taking(view: str) -> list[Preset]:
+    """Return the methods that learn from a view: the usual first, at most three."""
+    found = [preset for preset in trainable() if preset.view == view]
+    return sorted(found, key=lambda preset: preset.name not in USUAL)[:3]

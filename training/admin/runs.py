@@ -16,16 +16,16 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
-from annotation.admin.scope import ProjectFilter, Scoped, may, projects
+from annotation.admin.scope import ProjectFilter, Scoped, may
 from annotation.errors import HoneError
 from annotation.show import address, badge, duration, flat
 from training.admin import compare
 from training.admin.curves import charts_as_json
-from training.admin.launch_form import LaunchForm
+from training.admin.launch_form import LaunchForm, fitting
 from training.admin.live import percent, picture
 from training.admin.methods import families, launchable, usual
 from training.engine.registry import Preset, PresetError, get
-from training.models import ModelVersion, Round, Snapshot, TrainingRun
+from training.models import ModelVersion, Round, TrainingRun
 from training.services import runs
 
 
@@ -129,9 +129,6 @@ class RunPage(Scoped):
             if given is not None and form.is_valid() and (run := form.launch()):
                 messages.success(request, f"Queued: {run.name}.")
                 return HttpResponseRedirect(address(run))
-        ready = Snapshot.objects.filter(
-            project__in=projects(request, "train"), state=Snapshot.State.READY
-        )
         return self.page(
             request,
             "training/launch.html",
@@ -141,7 +138,8 @@ class RunPage(Scoped):
             count=len(launchable()),
             chosen=chosen,
             form=form,
-            can_launch=ready.exists(),
+            view=chosen.view or "pairs" if chosen else "pairs",
+            can_launch=fitting(request, chosen or get("dpo")).exists(),
         )
 
     def _preset(self, request: HttpRequest) -> Preset | None:

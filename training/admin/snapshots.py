@@ -22,8 +22,11 @@ from annotation.admin.feedback import summary
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
 from annotation.errors import HoneError
 from annotation.models import Actor, Project
+from annotation.projections.trl import shapes_of
+from annotation.projections.views import VIEWS
 from annotation.show import address, badge
 from config.dispatch import enqueue
+from training.admin.methods import taking
 from training.api.snapshots import FILES, FREEZE
 from training.models import Snapshot
 from training.services.freezing import create_snapshot
@@ -37,11 +40,11 @@ DROPPED = {
     "superseded": "corrected later by the same person",
     "task flagged as bad": "flagged as a bad task",
 }
-EXPORTS = (
-    ("rows", "rows with source, weight and soft label"),
-    ("trl", "TRL's preference format"),
-    ("trl-conversational", "TRL's, conversational"),
-)
+EXPORTS = {
+    "rows": "rows of the view, each with its source",
+    "trl": "TRL's format for them",
+    "trl-conversational": "TRL's, conversational",
+}
 
 
 class FreezeForm(forms.Form):
@@ -57,6 +60,14 @@ class FreezeForm(forms.Form):
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
         help_text="Empty: a short name is made.",
+    )
+    view = forms.ChoiceField(
+        label="View",
+        choices=[
+            (view.name, f"{view.name}: {view.summary}") for view in VIEWS.values()
+        ],
+        widget=UnfoldAdminSelectWidget,
+        help_text="What a row is. The method that learns from it says which it needs.",
     )
     aggregate = forms.ChoiceField(
         label="Rows",
@@ -152,14 +163,14 @@ class SnapshotPage(Scoped):
         if not self.has_add_permission(request):
             raise PermissionDenied("Freezing takes the role researcher or owner.")
         given = request.POST if request.method == "POST" else None
-        form = FreezeForm(
-            given, request=request, initial={"project": request.GET.get("project")}
-        )
+        asked = {name: request.GET.get(name) for name in ("project", "view")}
+        form = FreezeForm(given, request=request, initial=asked)
         if given is not None and form.is_valid():
             try:
                 snapshot = create_snapshot(
                     project=form.cleaned_data["project"],
                     name=form.cleaned_data["name"],
+                    view=form.cleaned_data["view"],
                     query=form.query(),
                     user=cast(AbstractBaseUser, request.user),
                 )
@@ -214,12 +225,14 @@ class SnapshotPage(Scoped):
             ],
             members_count=manifest.get("feedback"),
             may_train=may(request, "train", snapshot.project),
-            exports=EXPORTS,
+            methods=taking(snapshot.view),
+            exports=[(shape, EXPORTS[shape]) for shape in shapes_of(snapshot.view)],
             files=FILES,
             export_query=urlencode(
                 {
-                    "aggregate": snapshot.query.get("aggregate", "label"),
-                    "ties": snapshot.query.get("ties", "keep"),
+                    name: snapshot.query[name]
+                    for name in ("aggregate", "ties")
+                    if name in snapshot.query
                 }
             ),
         )
