@@ -18,9 +18,11 @@ from django.utils import timezone
 
 from annotation.errors import InvalidInput
 from annotation.models import Feedback, Project, Task
+from annotation.projections.views import VIEWS
 from annotation.services.answers import stream_rows
 from annotation.services.importing import import_file
 from annotation.services.projects import create_project
+from tests.annotation.data.everything import everything
 from tests.annotation.data.files import jsonl, label, pair
 from training.models import Snapshot, SnapshotFeedback
 from training.services import freezing
@@ -75,6 +77,25 @@ def test_the_manifest_says_what_is_in_it_and_what_is_not(project: Project) -> No
     assert snapshot.rows == 9
     for name, digest in manifest["files"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+
+
+def test_every_view_is_frozen_with_its_manifest(tmp_path: Path) -> None:
+    project = everything(tmp_path, rows=2)
+    for view in VIEWS:
+        snapshot = freeze(create_snapshot(project=project, view=view).pk)
+        manifest = snapshot.manifest
+        assert (manifest["view"], snapshot.state) == (view, Snapshot.State.READY)
+        found = {split: rows_of(snapshot, split) for split in manifest["counts"]}
+        for split, rows in found.items():
+            assert len(rows) == manifest["counts"][split] > 0
+            assert {row["split"] for row in rows} == {split}
+        every = [row for rows in found.values() for row in rows]
+        behind = {item["feedback"] for row in every for item in row["src"]}
+        members = SnapshotFeedback.objects.filter(snapshot=snapshot)
+        assert {str(pk) for pk in members.values_list("feedback", flat=True)} == behind
+        assert not set(manifest["other_kinds"]) & set(VIEWS[view].kinds)
+    with pytest.raises(InvalidInput, match="no choice of aggregate"):
+        create_snapshot(project=project, view="lists", query={"aggregate": "consensus"})
 
 
 def test_every_row_lies_in_the_file_of_its_split(project: Project) -> None:
