@@ -1,7 +1,14 @@
 /** Completions as cards with a current one; long texts are collapsed until opened. */
 import { DndContext, PointerSensor, useSensor, useSensors, type DragEndEvent } from "@dnd-kit/core";
 import { SortableContext, useSortable, verticalListSortingStrategy } from "@dnd-kit/sortable";
-import { useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import {
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type ReactNode,
+} from "react";
 import { actionNamed } from "../actions";
 import { ActionButton, keepFocus } from "../components/ActionButton";
 import { useForm, useWorkspace } from "../components/workspace";
@@ -70,6 +77,14 @@ function CardFrame({ completion, place, badge, children, style, frame, dragging 
   const { workspace, desk, view } = useWorkspace();
   const current = desk.focus.completion === place;
   const own = useRef<HTMLElement | null>(null);
+  // One function for good: a new one each time would be measured each time, forever.
+  const hold = useCallback(
+    (element: HTMLElement | null) => {
+      own.current = element;
+      frame?.(element);
+    },
+    [frame],
+  );
 
   useEffect(() => {
     if (current) own.current?.scrollIntoView({ block: "nearest" });
@@ -78,10 +93,7 @@ function CardFrame({ completion, place, badge, children, style, frame, dragging 
   return (
     <article
       className="pane completion-card"
-      ref={(element) => {
-        own.current = element;
-        frame?.(element);
-      }}
+      ref={hold}
       style={style}
       data-place={place}
       data-current={current}
