@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,8 +26,10 @@ from training.engine.online import state as states
 from training.engine.online.prompts import batch_of
 from training.engine.online.rewards import RewardSource
 from training.engine.online.rollout import Rollout, Sampler
+from training.engine.online.scored import Combine, Plan, Scored, Weigh
+from training.engine.online.vllm import importance
 from training.engine.ppo.actor_critic import ActorCritic, Outputs, Reference
-from training.engine.ppo.experience import Experience, Sequences, sequences
+from training.engine.ppo.experience import Sequences, sequences
 from training.engine.ppo.kl import kl_estimate
 from training.engine.ppo.learner import NotFinite, UpdateSettings, update
 from training.engine.sampling import Prompt
@@ -36,68 +38,6 @@ _MEASURED_PROMPTS = 256
 
 _CHECKPOINT_COPIES = 3
 """A checkpoint holds the trained weights and AdamW's two moments."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How much is done.
-
-    Attributes:
-        updates: in all.
-        prompts: of one update, on one device.
-        samples: completions of each prompt.
-        width: the longest completion, in tokens.
-        forward: completions of one forward pass.
-        critic_warmup: updates in which the critic alone learns.
-        deadline: on the monotonic clock; or None.
-        learning_rate, critic_learning_rate: peak step sizes of AdamW.
-    """
-
-    updates: int
-    prompts: int
-    samples: int
-    width: int
-    forward: int
-    learning_rate: float
-    critic_learning_rate: float
-    critic_warmup: int = 0
-    deadline: float | None = None
-
-
-@dataclass
-class Scored:
-    """An update's completions with what rewards and models say about them.
-
-    Attributes:
-        rollouts: the completions.
-        sequences: the same as tensors, on the device.
-        rewards: one row a completion, one column a source, (N, K).
-        groups: which completions answer one prompt, (N,).
-        ended: True where the model ended the completion, (N,).
-        old_logprobs, reference_logprobs: (N, T).
-        values: (N, T), or None without a critic.
-        kl_coef: the coefficient of the KL penalty in this update.
-        state: what is kept between updates; the pipeline may write to it.
-        told: further numbers to report, which the pipeline adds to.
-    """
-
-    rollouts: Sequence[Rollout]
-    sequences: Sequences
-    rewards: Tensor
-    groups: Tensor
-    ended: Tensor
-    old_logprobs: Tensor
-    reference_logprobs: Tensor
-    values: Tensor | None
-    kl_coef: float
-    state: states.LoopState
-    told: dict[str, float] = field(default_factory=dict)
-
-
-Weigh = Callable[[Scored], Experience]
-"""Turns rewards into advantages: a critic's, or a group's."""
-Combine = Callable[[Tensor], Tensor]
-"""Turns rewards (N, K) into scores (N,)."""
 
 
 @dataclass
@@ -265,7 +205,9 @@ class OnlineLoop:
             ended=torch.tensor([r.ended for r in rollouts], device=device),
             old_logprobs=outputs.logprobs,
             reference_logprobs=self._by_parts(batch, self.reference.logprobs),
+            entropy=outputs.entropy,
             values=outputs.values,
+            weights=importance(rollouts, outputs.logprobs, self.plan.importance_cap),
             kl_coef=self.state.kl.value,
             state=self.state,
         )

@@ -28,14 +28,14 @@ class ModelReward:
         self, loaded: Loaded, *, max_length: int, batch_size: int, name: str = "reward"
     ) -> None:
         self.name = name
-        self._loaded = loaded
+        self.loaded = loaded
         self._max_length = max_length
         self._batch_size = batch_size
 
     def score(self, rollouts: Sequence[Rollout]) -> list[float]:
         """Return the model's scores; an empty text is scored as it is."""
         scores, _ = score_completions(
-            self._loaded,
+            self.loaded,
             [rollout.prompt.messages for rollout in rollouts],
             [[{"role": "assistant", "content": r.text}] for r in rollouts],
             max_length=self._max_length,
@@ -57,7 +57,7 @@ class LikelihoodRatio:
         self, better: Loaded, worse: Loaded, *, batch_size: int, name: str = "ratio"
     ) -> None:
         self.name = name
-        self._models = (better, worse)
+        self.models = (better, worse)
         self._batch_size = batch_size
 
     def score(self, rollouts: Sequence[Rollout]) -> list[float]:
@@ -73,7 +73,7 @@ class LikelihoodRatio:
                     batch_size=self._batch_size,
                 )
             ]
-            for loaded in self._models
+            for loaded in self.models
         ]
         return [a - b for a, b in zip(*totals, strict=True)]
 

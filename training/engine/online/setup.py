@@ -14,15 +14,21 @@ from accelerate import Accelerator
 from training.engine import loop
 from training.engine.context import RunContext, TaskResult
 from training.engine.environment import environment
-from training.engine.environment import environment
 from training.engine.errors import FixableError
 from training.engine.lora import merged
 from training.engine.models import Loaded, load_policy, load_reward, save_model
-from training.engine.online.loop import Combine, OnlineLoop, Plan, Weigh
+from training.engine.online.loop import OnlineLoop
 from training.engine.online.prompts import practice_prompts
-from training.engine.online.rewards import ModelReward, RewardSource, rule
+from training.engine.online.rewards import (
+    LikelihoodRatio,
+    ModelReward,
+    RewardSource,
+    rule,
+)
 from training.engine.online.rollout import Drawing, LocalSampler, Sampler, prepared
+from training.engine.online.scored import Combine, Plan, Weigh
 from training.engine.online.state import LoopState
+from training.engine.online.vllm import VLLMSampler, server_url
 from training.engine.ppo.actor_critic import (
     ActorCritic,
     CriticKind,
@@ -37,6 +43,9 @@ from training.engine.spec import ModelPart
 from training.engine.subset import Subset, by_rows
 from training.engine.tasks.common import TRAINING_SHARE
 from training.engine.tasks.score import trained_length
+
+RATIO = ("better", "worse")
+"""Names of the two models whose log-ratio is a reward; other names are rewards."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,9 @@ def assemble(context: RunContext, *, critic: str) -> Parts:
     # The weights that learn are kept in full precision; bf16 is for the arithmetic.
     policy = load_policy(ModelPart(source=spec.model.source), seed=spec.seed)
     reward = _reward_model(context)
-    sources = _sources(context, reward)
+    sources = _sources(context, policy, reward)
+    for loaded in _frozen(sources):
+        loaded.model.requires_grad_(False).eval().to(device)
     kind = _critic(critic, policy, reward)
     temperature = context.number("temperature")
     own = _own_reference(context, policy)
@@ -82,8 +93,6 @@ def assemble(context: RunContext, *, critic: str) -> Parts:
     model.train()
     if own is not None:
         own.model.requires_grad_(False).eval().to(device)
-    if reward is not None:
-        reward.model.requires_grad_(False).eval().to(device)
     drawing = Drawing(
         temperature=temperature,
         max_new_tokens=_new_tokens(context, policy),
@@ -115,9 +124,7 @@ def run(
     kept = by_rows(len(every), spec.limits.max_rows, spec.seed)
     prompts = [every[i] for i in kept.indices]
     plan = _plan(context, parts, len(prompts))
-    sampler: Sampler = LocalSampler(
-        parts.policy, parts.model.policy, parts.drawing, parts.accelerator.device
-    )
+    sampler = _sampler(context, parts)
     scale = ScoreScale(cast(ScaleKind, context.text("score_scale")))
     state = LoopState(0, _controller(context), scale)
     start = loop.starting_point(context)
@@ -163,6 +170,24 @@ def run(
     )
 
 
+def _sampler(context: RunContext, parts: Parts) -> Sampler:
+    if context.text("sampler") == "local":
+        return LocalSampler(
+            parts.policy, parts.model.policy, parts.drawing, parts.accelerator.device
+        )
+    if context.spec.lora is None:
+        raise FixableError(
+            "The sampling server cannot be given whole weights.",
+            expected="low-rank adapters with sampler vllm",
+            found="full weights",
+            fix="Add lora to the specification, or set sampler to local.",
+            field="lora",
+        )
+    return VLLMSampler(
+        parts.policy, parts.drawing, server_url(), context.out / "adapters"
+    )
+
+
 def _reward_model(context: RunContext) -> Loaded | None:
     spec = context.spec
     part = spec.models.get("reward")
@@ -171,21 +196,33 @@ def _reward_model(context: RunContext) -> Loaded | None:
     return load_reward(part, seed=spec.seed) if part is not None else None
 
 
-def _sources(context: RunContext, reward: Loaded | None) -> list[RewardSource]:
-    """Return where rewards come from.
+def _sources(
+    context: RunContext, policy: Loaded, reward: Loaded | None
+) -> list[RewardSource]:
+    """Return where rewards come from: reward models by name, then rules.
 
     Raises:
         FixableError: if there is none, or a rule lacks its words.
     """
-    sources: list[RewardSource] = []
-    if reward is not None:
-        sources.append(
-            ModelReward(
-                reward,
-                max_length=trained_length(reward),
-                batch_size=context.integer("sampling_batch_size"),
-            )
+    spec = context.spec
+    size = context.integer("sampling_batch_size")
+    models = {"reward": reward} if reward is not None else {}
+    for name, part in spec.models.items():
+        if name not in ("reward", *RATIO):
+            models[name] = load_reward(part, seed=spec.seed)
+    sources: list[RewardSource] = [
+        ModelReward(
+            loaded, max_length=trained_length(loaded), batch_size=size, name=name
         )
+        for name, loaded in models.items()
+    ]
+    if set(RATIO) <= spec.models.keys():
+        better, worse = (
+            load_policy(spec.models[name], seed=spec.seed) for name in RATIO
+        )
+        for loaded in (better, worse):
+            _require_vocabulary(loaded, policy, "models.better")
+        sources.append(LikelihoodRatio(better, worse, batch_size=size))
     name = context.text("rule")
     if name == "contains" and not context.text("rule_words").strip(" ,"):
         raise FixableError(
@@ -239,19 +276,34 @@ def _critic(asked: str, policy: Loaded, reward: Loaded | None) -> CriticKind:
     )
 
 
+def _require_vocabulary(found: Loaded, policy: Loaded, field: str) -> None:
+    if found.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
+        return
+    raise FixableError(
+        "A frozen model has another vocabulary than the policy.",
+        expected="the same tokens in both",
+        found=f"{len(found.tokenizer)} tokens beside {len(policy.tokenizer)}",
+        fix="Take the model that the policy was trained from, or one of its family.",
+        field=field,
+    )
+
+
+def _frozen(sources: list[RewardSource]) -> list[Loaded]:
+    found: list[Loaded] = []
+    for source in sources:
+        if isinstance(source, ModelReward):
+            found.append(source.loaded)
+        if isinstance(source, LikelihoodRatio):
+            found += source.models
+    return found
+
+
 def _own_reference(context: RunContext, policy: Loaded) -> Loaded | None:
     """Return a reference of its own; None where the adapters can be turned off."""
     spec = context.spec
     if spec.reference is not None and spec.reference != spec.model:
         found = load_policy(spec.reference, seed=spec.seed)
-        if found.tokenizer.get_vocab() != policy.tokenizer.get_vocab():
-            raise FixableError(
-                "The reference has another vocabulary than the policy.",
-                expected="the same tokens in both",
-                found=f"{spec.reference.source} beside {spec.model.source}",
-                fix="Take the model that the policy was trained from.",
-                field="reference",
-            )
+        _require_vocabulary(found, policy, "reference")
     elif spec.lora is not None:
         return None
     else:
@@ -291,14 +343,17 @@ def _plan(context: RunContext, parts: Parts, prompts: int) -> Plan:
         samples=context.integer("samples"),
         width=parts.drawing.max_new_tokens,
         forward=context.integer("batch_size"),
+        importance_cap=context.number("importance_cap"),
         learning_rate=context.number("learning_rate"),
-        critic_learning_rate=context.number("critic_learning_rate"),
-        critic_warmup=context.integer("critic_warmup"),
+        critic_learning_rate=float(context.params.get("critic_learning_rate") or 0),
+        critic_warmup=int(context.params.get("critic_warmup") or 0),
         deadline=deadline,
     )
 
 
 def _controller(context: RunContext) -> KLController:
+    if "kl_coef" not in context.params:
+        return KLController(0.0)
     return KLController(
         context.number("kl_coef"),
         context.optional("kl_target"),

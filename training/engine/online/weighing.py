@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from training.engine.online.loop import Scored
+from training.engine.online.scored import Scored
 from training.engine.ppo.experience import Experience
 from training.engine.ppo.gae import (
     ScorePlace,
@@ -114,7 +114,7 @@ def with_critic(scored: Scored, scores: Tensor, settings: CriticSettings) -> Exp
         reference_logprobs=scored.reference_logprobs,
         advantages=advantages,
         states=states,
-        weights=torch.ones_like(advantages),
+        weights=scored.weights,
         old_values=values,
         returns=returns,
     )

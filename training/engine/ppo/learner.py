@@ -21,6 +21,7 @@ from training.engine.ppo.losses import (
 from training.engine.ppo.masked import across_processes
 
 RatioLevel = Literal["token", "sequence", "sequence_mean"]
+Surrogate = Literal["clip", "likelihood"]
 
 
 class Model(Protocol):
@@ -40,6 +41,8 @@ class UpdateSettings:
         forward: completions of one forward pass.
         clip_low, clip_high: how far the ratio may move before its gradient stops.
         dual_clip: bound of the loss of negative advantages; None for none.
+        surrogate: the clipped ratio, or ``likelihood``: minus advantage times
+            log-probability, which weighs completions whoever drew them.
         ratio: of each token, of the whole completion (product), or its per-token mean.
         value_clip: how far a value may move from its old self; None for no clipping.
         value_coef: weight of the value loss.
@@ -57,6 +60,7 @@ class UpdateSettings:
     clip_low: float = 0.2
     clip_high: float = 0.2
     dual_clip: float | None = None
+    surrogate: Surrogate = "clip"
     ratio: RatioLevel = "token"
     value_clip: float | None = 0.2
     value_coef: float = 0.1
@@ -110,23 +114,25 @@ def losses(
     count = totals.tokens if each == "token_mean" else totals.completions
     change = torch.where(mask, outputs.logprobs - part.old_logprobs, 0.0)
     log_ratio = _ratio(change, mask, settings.ratio)
-    surrogate = part.weights * clipped_surrogate(
-        log_ratio,
-        part.advantages,
-        low=settings.clip_low,
-        high=settings.clip_high,
-        dual=settings.dual_clip,
-    )
+    if settings.surrogate == "likelihood":
+        surrogate = -part.weights * part.advantages * outputs.logprobs
+    else:
+        surrogate = part.weights * clipped_surrogate(
+            log_ratio,
+            part.advantages,
+            low=settings.clip_low,
+            high=settings.clip_high,
+            dual=settings.dual_clip,
+        )
     policy = reduce(surrogate, mask, each, total=count, longest=settings.longest)
     with torch.no_grad():
         drift = kl_estimate(part.old_logprobs, outputs.logprobs, "k3")
-        unclipped = -log_ratio.exp() * part.advantages
+        unclipped = -part.weights * log_ratio.exp() * part.advantages
+        clipped = (surrogate > unclipped) & (settings.surrogate == "clip")
         stats = {
             "loss/policy": policy,
             "policy/approx_kl": _mean(drift, mask, totals.tokens),
-            "policy/clip_fraction": _mean(
-                surrogate > part.weights * unclipped, mask, totals.tokens
-            ),
+            "policy/clip_fraction": _mean(clipped, mask, totals.tokens),
             "policy/ratio": _mean(log_ratio.exp(), mask, totals.tokens),
             "policy/entropy": _mean(outputs.entropy, mask, totals.tokens),
         }

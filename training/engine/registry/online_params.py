@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from training.engine.registry import common
+from training.engine.registry.online_rows import OnlineRow
 from training.engine.registry.types import Param, ParamValue
 
 
@@ -69,6 +70,20 @@ SAMPLING = (
     number("temperature", 1.0, "Sampling temperature; losses use it too.", 0.01, 10.0),
     common.MAX_NEW_TOKENS,
     common.MAX_PROMPT_TOKENS,
+    choice(
+        "sampler",
+        "local",
+        "What draws completions: this process, or the worker's vLLM server.",
+        "local",
+        "vllm",
+    ),
+    number(
+        "importance_cap",
+        2.0,
+        "Largest weight of a token that a server drew.",
+        0.0,
+        1e3,
+    ),
 )
 
 REWARDS = (
@@ -92,6 +107,16 @@ REWARDS = (
     number("rule_weight", 1.0, "What the rule's score counts.", -100, 100),
     Param("rule_words", "str", "", "Words for the rule contains, commas between them."),
     count("rule_target", 64, "Tokens that the rule length aims at.", 1, 32768),
+    Param(
+        "source_weights",
+        "str",
+        "",
+        "Weights of rewards by name, such as reward=1, cost=-0.5.",
+    ),
+)
+
+REFERENCES = count(
+    "reference_samples", 4, "Completions of the reference for each prompt.", 2, 64
 )
 
 SHAPING = (
@@ -229,6 +254,43 @@ CRITIC = (
     ),
 )
 
+PAR = (
+    REFERENCES,
+    number("steepness", 1.0, "Scale of reward differences in the sigmoid.", 1e-3, 1e3),
+)
+LSC = (
+    REFERENCES,
+    number(
+        "quantile", 0.85, "Quantile of the reference's rewards to reach.", 0.01, 0.99
+    ),
+)
+VARIANCE = (
+    number(
+        "variance_penalty", 1.0, "What a unit of the members' variance costs.", 0, 1e3
+    ),
+)
+WORST = (
+    number("keep", 0.9, "Share of the old value in each group's running mean.", 0, 1),
+)
+CONSTRAINED = (
+    Param(
+        "thresholds",
+        "str",
+        "",
+        "What each reward must reach, such as reward=0.5, safety=0.9.",
+    ),
+    Param("equality", "bool", False, "Meet thresholds exactly, not at least."),
+    number("dual_rate", 0.1, "Step size of the multipliers.", 0.0, 1e3),
+)
+TEMPORARY = (
+    number("success", 0.5, "The score from which a completion is right.", -1e6, 1e6),
+    number("weight", 0.1, "What a flagged prompt's completions count.", 0.0, 1.0),
+)
+SPREAD = (
+    number("kept_share", 0.5, "Share of an update's completions kept.", 0.01, 1.0),
+    number("token_share", 0.5, "Share of each completion's tokens kept.", 0.01, 1.0),
+)
+
 LOOP = (
     common.WARMUP,
     common.SCHEDULE,
@@ -240,3 +302,46 @@ LOOP = (
     common.LOG_STEPS,
 )
 """The settings of every loop that make sense here: a step is an update."""
+
+
+def with_critic(*own: Param, **defaults: ParamValue) -> tuple[Param, ...]:
+    """Return the settings of a method with a critic, its own pieces first."""
+    every = (
+        *own,
+        common.learning_rate(3e-6),
+        common.EPOCHS,
+        *SAMPLING,
+        *REWARDS,
+        *KL,
+        *CRITIC,
+        *SHAPING,
+        *UPDATES,
+        *LOOP,
+    )
+    return with_defaults(every, **defaults)
+
+
+def without_critic(
+    row: OnlineRow, *own: Param, **defaults: ParamValue
+) -> tuple[Param, ...]:
+    """Return the settings of a method whose completions are compared in groups.
+
+    What its row fixes is no setting, and what it leaves unused is left out.
+    """
+    fixed = {"kl_estimator", "kl_place", "reduction"}
+    if row.surrogate == "likelihood":
+        fixed |= {"clip_low", "clip_high", "dual_clip"}
+    tie = () if row.kl_place == "none" else KL
+    every = (
+        *own,
+        common.learning_rate(1e-6),
+        common.EPOCHS,
+        *SAMPLING,
+        *REWARDS,
+        *tie,
+        *SHAPING,
+        *UPDATES,
+        *LOOP,
+    )
+    kept = tuple(param for param in every if param.name not in fixed)
+    return with_defaults(kept, **{"samples": 8, "ppo_epochs": 1, **defaults})

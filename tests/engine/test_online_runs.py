@@ -1,0 +1,101 @@
+"""Online methods through a specification: rows of the registry on one loop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.engine.support import Finished, Workspace
+
+PARAMS: dict[str, Any] = {
+    "prompts_per_update": 4,
+    "samples": 4,
+    "rule": "contains",
+    "rule_words": "e, a",
+    "max_new_tokens": 5,
+    "learning_rate": 3e-3,
+    "warmup": 0.0,
+    "minibatch": 8,
+}
+
+
+def train(space: Workspace, preset: str, **parts: Any) -> Finished:
+    task = "ppo" if "ppo" in preset else "online"
+    params = PARAMS | parts.pop("params", {})
+    limits = parts.pop("limits", {"max_steps": 2})
+    spec = space.spec(task, preset=preset, params=params, limits=limits, **parts)
+    return space.run(spec, preset)
+
+
+@pytest.mark.parametrize(
+    ("preset", "params"),
+    [
+        ("grpo", {}),
+        ("raft", {}),
+        ("d3s", {}),
+        ("dapo", {}),
+        ("self-play", {}),
+        ("p3o", {"samples": 2}),
+        ("ppo-lsc", {"reference_samples": 2, "critic": "shared"}),
+        ("pf-ppo", {"critic": "shared"}),
+    ],
+)
+def test_method_runs_and_leaves_a_policy(
+    workspace: Workspace, preset: str, params: dict[str, Any]
+) -> None:
+    run = train(workspace, preset, params=params)
+    assert run.code == 0, run.status["error"]
+    assert (run.out / "model" / "config.json").is_file()
+    metrics = [e["metrics"] for e in run.events if e["event"] == "metrics"]
+    assert [m["policy/first_ratio"] for m in metrics] == pytest.approx([1, 1], abs=1e-4)
+    share = {"raft": 0.25, "pf-ppo": 0.5, "d3s": 0.5}.get(preset)
+    if share is not None:
+        assert metrics[0]["selected/share"] == share
+
+
+def test_two_rewards_are_weighed_and_told_apart(
+    workspace: Workspace, trained: dict[str, Path]
+) -> None:
+    models = {"reward": {"source": str(trained["reward"])}}
+    run = train(
+        workspace,
+        "ppo-constrained",
+        models=models,
+        params={"critic": "zero", "thresholds": "reward=0.5, contains=0.9"},
+    )
+    assert run.code == 0, run.status["error"]
+    metrics = run.status["metrics"]
+    assert {"last/rewards/reward", "last/rewards/contains"} <= metrics.keys()
+    # Both fall short of their thresholds, or not: the multipliers have moved.
+    assert metrics["first/multipliers/0"] == pytest.approx(0.5)
+    assert metrics["last/multipliers/0"] != metrics["first/multipliers/0"]
+
+
+def test_demonstrations_alone_reward_what_they_made_likelier(
+    workspace: Workspace, trained: dict[str, Path]
+) -> None:
+    models = {
+        "better": {"source": str(trained["policy"])},
+        "worse": {"source": "tiny:causal"},
+    }
+    params = {"rule": "none", "critic": "shared"}
+    run = train(workspace, "self-rewarding-ppo", models=models, params=params)
+    assert run.code == 0, run.status["error"]
+    assert run.status["metrics"]["first/rewards/ratio"] != 0
+    refused = train(workspace, "self-rewarding-ppo", params=params)
+    assert refused.status["error"]["field"] == "models.better"
+
+
+@pytest.mark.parametrize(
+    ("preset", "samples", "expected"),
+    [("p3o", 4, "exactly 2"), ("rloo", 1, "at least 2"), ("self-play", 1, "at least")],
+)
+def test_groups_that_cannot_be_compared_are_refused(
+    workspace: Workspace, preset: str, samples: int, expected: str
+) -> None:
+    run = train(workspace, preset, params={"samples": samples, "minibatch": 1})
+    assert run.code == 2
+    assert run.status["error"]["field"] == "params.samples"
+    assert expected in run.status["error"]["expected"]

@@ -1,0 +1,249 @@
+"""The advantage pipeline: one row of the algebra, from rewards to experience."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from training.engine.online import baselines, combine, select, transforms
+from training.engine.online.scored import Scored
+from training.engine.online.weighing import (
+    CriticSettings,
+    Shaping,
+    shape,
+    with_critic,
+)
+from training.engine.ppo.experience import Experience
+from training.engine.ppo.kl import kl_estimate
+from training.engine.registry.online_rows import OnlineRow
+
+
+@dataclass(frozen=True)
+class PipelineSettings:
+    """The numbers of a row.
+
+    Attributes:
+        weights: of the sources, for ``sum`` and the sums after other pieces.
+        steepness: k of ``par``.
+        quantile: of the reference's rewards, for ``lsc``.
+        variance_penalty: lambda of ``mean_less_variance``.
+        keep: share of the old mean in running means of groups.
+        thresholds: of the sources, for ``constrained``.
+        equality: whether thresholds are to be met exactly.
+        dual_rate: step size of the multipliers.
+        success: the score from which a completion is right.
+        weight: of prompts that are temporarily uninformative.
+        kept_share: of an update's completions, for ``spread``.
+        token_share: of a completion's tokens that are learned from.
+        shaping, critic: see there.
+        seed: what random choices are drawn from, with the update's number.
+    """
+
+    weights: tuple[float, ...]
+    steepness: float = 1.0
+    quantile: float = 0.85
+    variance_penalty: float = 1.0
+    keep: float = 0.9
+    thresholds: tuple[float, ...] = ()
+    equality: bool = False
+    dual_rate: float = 0.01
+    success: float = 0.5
+    weight: float = 0.1
+    kept_share: float = 0.5
+    token_share: float = 1.0
+    shaping: Shaping = field(default_factory=Shaping)
+    critic: CriticSettings = field(default_factory=CriticSettings)
+    seed: int = 0
+
+
+References = Callable[[Scored], Tensor]
+"""Returns the rewards of the reference's completions, (N, M, K)."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Weighs completions by a row and its numbers; `OnlineLoop` calls it."""
+
+    row: OnlineRow
+    settings: PipelineSettings
+    references: References | None = None
+
+    def __call__(self, scored: Scored) -> Experience:
+        """Return an update's experience."""
+        rewards = self._transformed(scored)
+        scores = shape(self._combined(rewards, scored), scored, self.settings.shaping)
+        if self.row.baseline == "critic":
+            # What is left out is not part of the buffer: it whitens nothing either.
+            weights = self._selected(scores, scores, scored)
+            rows = _rows(weights)
+            kept = scored if len(rows) == len(weights) else scored.select(rows)
+            experience = with_critic(kept, scores[rows], self.settings.critic)
+            weights = weights[rows]
+        else:
+            advantages = self.group_advantages(scores, scored)
+            weights = self._selected(scores, advantages, scored)
+            rows = _rows(weights)
+            experience = _experience(scored, self._placed(advantages, scored))
+            if len(rows) < len(weights):
+                experience, weights = experience.select(rows), weights[rows]
+        scored.told["selected/share"] = len(rows) / len(scores)
+        return replace(experience, advantages=experience.advantages * weights[:, None])
+
+    # --- the pieces --------------------------------------------------------------
+
+    def _transformed(self, scored: Scored) -> Tensor:
+        rewards = scored.rewards
+        if self.row.transform == "none":
+            return rewards
+        columns = list(rewards.T)
+        if self.row.transform == "win_rate":
+            made = [transforms.win_rate(c, scored.groups) for c in columns]
+            return torch.stack(made, 1)
+        assert self.references is not None
+        references = self.references(scored)  # (N, M, K)
+        for k, column in enumerate(columns):
+            if self.row.transform == "par":
+                columns[k] = transforms.preference_as_reward(
+                    column, references[..., k], self.settings.steepness
+                )
+            else:
+                centre = transforms.reference_quantile(
+                    references[..., k], self.settings.quantile
+                )
+                columns[k] = transforms.log_sigmoid_centred(column, centre)
+        return torch.stack(columns, 1)
+
+    def _combined(self, rewards: Tensor, scored: Scored) -> Tensor:
+        how, numbers = self.row.combine, self.settings
+        weights = torch.tensor(numbers.weights, device=rewards.device)
+        if how == "sum":
+            return combine.weighted(rewards, weights)
+        if how == "normalise_then_sum":
+            scaled = combine.normalised_in_groups(
+                rewards, scored.groups, baselines.EPSILON
+            )
+            return combine.weighted(scaled, weights)
+        if how == "worst_group":
+            worst = combine.WorstGroup(numbers.keep, self._memory(scored, "means"))
+            scores = worst(rewards)
+            scored.state.memory["means"] = worst.means
+            return scores
+        if how == "constrained":
+            return self._constrained(rewards, scored)
+        if how == "product":
+            # Sources with weight 0 do not add to the score; they are its gates.
+            gates = [k for k, w in enumerate(numbers.weights) if w == 0]
+            scale = torch.where(weights == 0, torch.ones_like(weights), weights)
+            return combine.product(rewards * scale, gates)
+        return combine.ensemble(rewards, how, numbers.variance_penalty)
+
+    def _constrained(self, rewards: Tensor, scored: Scored) -> Tensor:
+        mixed = combine.Constrained(
+            self.settings.thresholds,
+            equality=self.settings.equality,
+            rate=self.settings.dual_rate,
+            raw=self._memory(scored, "raw"),
+        )
+        scores = mixed(rewards)
+        scored.kl_coef *= mixed.tie()
+        for k, value in enumerate(mixed.multipliers().tolist()):
+            scored.told[f"multipliers/{k}"] = value
+        mixed.observe(rewards)
+        scored.state.memory["raw"] = mixed.raw.tolist()
+        return scores
+
+    def _memory(self, scored: Scored, name: str) -> list[float]:
+        return scored.state.memory.get(name, [])
+
+    def group_advantages(self, scores: Tensor, scored: Scored) -> Tensor:
+        """Return one advantage a completion, (N,): baseline, then normaliser."""
+        groups = scored.groups
+        values = scores
+        if self.row.kl_place == "reward":
+            # The penalty of a whole completion, as one number beside its score.
+            kl = kl_estimate(
+                scored.old_logprobs, scored.reference_logprobs, self.row.kl_estimator
+            )
+            values = scores - scored.kl_coef * (kl * scored.sequences.tokens).sum(1)
+            scored.told["objective/reward"] = float(values.mean())
+        advantages = against(self.row.baseline, values, groups)
+        if self.row.normaliser == "std":
+            return baselines.by_group(advantages, values, groups)
+        if self.row.normaliser == "batch":
+            return baselines.by_batch(advantages)
+        if self.row.normaliser == "beta":
+            return advantages * baselines.beta_weights(values, groups)
+        if self.row.normaliser == "skew":
+            return baselines.by_skew(values, groups)
+        return advantages
+
+    def _placed(self, advantages: Tensor, scored: Scored) -> Tensor:
+        """Return each token's advantage: its completion's, where the token counts."""
+        tokens = scored.sequences.tokens
+        spread = advantages[:, None] * tokens
+        if self.settings.token_share >= 1:
+            return spread
+        told = select.telling_tokens(
+            spread, scored.entropy, tokens, self.settings.token_share
+        )
+        return spread * told
+
+    def _selected(self, scores: Tensor, advantages: Tensor, scored: Scored) -> Tensor:
+        how, numbers = self.row.select, self.settings
+        if how == "all":
+            return torch.ones_like(scores)
+        if how == "informative":
+            return select.informative(scores, scored.groups)
+        if how == "temporary":
+            return select.temporarily_uninformative(
+                scores,
+                scored.sequences.lengths,
+                scored.groups,
+                success=numbers.success,
+                weight=numbers.weight,
+            )
+        if how == "spread":
+            count = max(round(numbers.kept_share * len(scores)), 2)
+            return select.most_spread(advantages, count)
+        seed = f"{numbers.seed}/{scored.state.step}"
+        return select.filtered(scores, scored.groups, how, seed=seed)
+
+
+def against(baseline: str, values: Tensor, groups: Tensor) -> Tensor:
+    """Return values less what they are compared with, (N,)."""
+    if baseline == "group":
+        return values - baselines.group_mean(values, groups)
+    if baseline == "leave_one_out":
+        return values - baselines.leave_one_out(values, groups)
+    if baseline == "partner":
+        return baselines.partner_gap(values, groups)
+    if baseline == "unit":
+        return torch.ones_like(values)
+    return values
+
+
+def _experience(scored: Scored, advantages: Tensor) -> Experience:
+    """Return experience without a critic, from advantages of tokens, (N, T)."""
+    return Experience(
+        sequences=scored.sequences,
+        old_logprobs=scored.old_logprobs,
+        reference_logprobs=scored.reference_logprobs,
+        advantages=advantages,
+        states=scored.sequences.tokens,
+        weights=scored.weights,
+    )
+
+
+def _rows(weights: Tensor) -> Tensor:
+    """Return the completions that count; where none does, all of them.
+
+    They then have weight 0: the update changes nothing but what a penalty in the loss
+    asks for.
+    """
+    rows = (weights > 0).nonzero()[:, 0]
+    if len(rows):
+        return rows
+    return torch.arange(len(weights), device=weights.device)

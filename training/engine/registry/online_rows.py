@@ -1,0 +1,62 @@
+"""A row of the online algebra: which piece stands at each place of the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Transform = Literal["none", "par", "lsc", "win_rate"]
+Combine = Literal[
+    "sum",
+    "normalise_then_sum",
+    "mean",
+    "minimum",
+    "mean_less_variance",
+    "worst_group",
+    "constrained",
+    "product",
+]
+Baseline = Literal["none", "unit", "group", "leave_one_out", "partner", "critic"]
+Normaliser = Literal["none", "std", "batch", "beta", "skew"]
+Select = Literal[
+    "all",
+    "best",
+    "best_random",
+    "best_worst",
+    "resample",
+    "informative",
+    "temporary",
+    "spread",
+]
+
+
+@dataclass(frozen=True)
+class OnlineRow:
+    """Rewards, in order: transformed, combined, compared, scaled, chosen, learned from.
+
+    Attributes:
+        transform: of each source's rewards.
+        combine: of several sources into one score.
+        baseline: what a score is compared with; ``unit`` counts every completion that
+            was chosen as 1, whatever its score.
+        normaliser: what the difference is divided by.
+        select: which completions are learned from, and how much each counts.
+        surrogate: the clipped ratio, or the plain log-likelihood.
+        ratio: of tokens, of whole completions, or their mean a token.
+        reduction: how token losses become one number.
+        kl_place: the tie to the reference in the reward, the loss, or nowhere.
+        kl_estimator: how its divergence is estimated.
+    """
+
+    transform: Transform = "none"
+    combine: Combine = "sum"
+    baseline: Baseline = "group"
+    normaliser: Normaliser = "none"
+    select: Select = "all"
+    surrogate: Literal["clip", "likelihood"] = "clip"
+    ratio: Literal["token", "sequence", "sequence_mean"] = "token"
+    reduction: Literal["token_mean", "sequence_mean", "sequence_sum", "constant"] = (
+        "token_mean"
+    )
+    kl_place: Literal["reward", "loss", "none"] = "loss"
+    kl_estimator: Literal["k1", "k2", "k3"] = "k3"
