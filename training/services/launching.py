@@ -241,7 +241,7 @@ def _check_inputs(
     if preset.task == "score" and not inputs.completion_ids:
         raise _invalid("inputs.completion_ids", "at least one completion", "none")
     named = inputs.reward_model or settings.get("reward_model")
-    if settings.get("rule") == "none" and not named:
+    if settings.get("rule") == "none" and not named and not preset.models:
         raise _invalid(
             "inputs.reward_model",
             "a reward model or a rule that scores completions",
