@@ -31,6 +31,7 @@ from annotation.protocols.questions import parse_questions
 from annotation.protocols.validation import check_judgments
 from annotation.services import queue_sql
 from annotation.services.agreement import ask_more
+from annotation.services.editing import keep_edits
 from annotation.services.holding import Locked, lock, not_yours
 from annotation.services.progress import Progress, midnight, progress_of
 
@@ -156,6 +157,8 @@ def submit(
                         "midnight": midnight(),
                     },
                 )
+        assert context.actor is not None  # _context has refused others' assignments
+        keep_edits(judgments=parsed, actor=context.actor, feedback=feedback_id)
         if counted and context.agreement:
             ask_more(task=context.task, rule=context.agreement)
     progress = progress_of(project=context.project, actor=context.actor)

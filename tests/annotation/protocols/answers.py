@@ -8,7 +8,7 @@ from typing import Any
 
 from django.test import Client
 
-from annotation.hashing import content_hash
+from annotation.hashing import completion_hash, content_hash
 from annotation.models import Completion, Project, Prompt, Task, TaskCompletion
 from annotation.services.projects import create_project, publish_protocol
 from tests import factories
@@ -58,7 +58,7 @@ def make_task(project: Project, size: int = 2) -> Task:
             prompt=prompt,
             messages=answer,
             sampling={"outcome": f"It went as {position} says.", "model": "secret"},
-            content_hash=content_hash(answer),
+            content_hash=completion_hash(answer),
         )
         TaskCompletion.objects.create(
             task=task, completion=completion, position=position
@@ -68,7 +68,7 @@ def make_task(project: Project, size: int = 2) -> Task:
 
 def project_asking(*questions: dict[str, Any], slug: str = "asked") -> Project:
     """Make a project with these questions."""
-    project = create_project(slug=slug)
+    project = create_project(slug=slug, seed=0)
     publish_protocol(project=project, questions=list(questions))
     return project
 

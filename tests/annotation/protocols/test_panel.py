@@ -57,8 +57,9 @@ def shown(client: Client, page: str) -> dict[str, Any]:
     return sent_back(response.context["asked"])
 
 
-def listed(*arguments: Any, **named: Any) -> QuestionList:
-    return cast(QuestionList, QuestionFormSet(*arguments, prefix="questions", **named))
+def listed(data: Any = None, initial: Any = None) -> QuestionList:
+    made = QuestionFormSet(data, initial=initial, prefix="questions")
+    return cast(QuestionList, made)
 
 
 @pytest.mark.parametrize("name", PRESETS)
