@@ -20,6 +20,7 @@ from training.engine.context import RunContext, TaskResult
 from training.engine.control import Control, watch_parent
 from training.engine.errors import FixableError, Interrupted, full_disk
 from training.engine.events import EventLog, write_json
+from training.engine.registry import page
 from training.engine.sources import needs_hub
 from training.engine.spec import Spec, load_spec
 
@@ -58,7 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     presets = commands.add_parser("presets", help="list the methods and settings")
     presets.add_argument("--json", action="store_true", help="as JSON")
+    methods = commands.add_parser("methods", help="list the published methods")
+    form = methods.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="as JSON")
+    form.add_argument("--markdown", action="store_true", help="as the page in docs/")
     arguments = parser.parse_args(argv)
+    if arguments.command == "methods":
+        return _list_methods(as_json=arguments.json, as_markdown=arguments.markdown)
     if arguments.command == "presets":
         return _list_presets(as_json=arguments.json)
     if arguments.parent_pipe:
@@ -228,6 +235,15 @@ def _out_of_memory(error: BaseException) -> FixableError | None:
     )
 
 
+def _list_methods(*, as_json: bool, as_markdown: bool) -> int:
+    if as_json:
+        found = [row for row in registry.describe() if row["status"] != "own"]
+        print(json.dumps(found, indent=2))
+    else:
+        print(page.markdown() if as_markdown else page.listing(), end="")
+    return DONE
+
+
 def _list_presets(*, as_json: bool) -> int:
     if as_json:
         print(json.dumps(registry.describe(), indent=2))
@@ -235,6 +251,8 @@ def _list_presets(*, as_json: bool) -> int:
     for preset in registry.PRESETS.values():
         print(f"{preset.name}: {preset.title}")
         print(f"  {preset.summary}")
+        if preset.caution:
+            print(f"  Caution: {preset.caution}")
         if preset.paper:
             print(f"  {preset.paper}")
         for param in preset.params:

@@ -80,7 +80,7 @@ def scores(settings: Objective, batch: Batch, params: Params) -> Tensor:
         )
         found = found - kl
     if settings.offset == "inverse_length":
-        found = found + 1 / batch.lengths
+        found = found + 1 / batch.lengths.to(found.dtype)
     return found
 
 

@@ -39,6 +39,14 @@ def needed(settings: Objective, context: RunContext) -> list[str]:
         names.append("reference")
     if settings.label == "self":
         names += ["reference", "previous"]
+        if all(part_of(name, context) is None for name in names[-2:]):
+            raise FixableError(
+                "The model cannot label pairs: it is its own reference.",
+                expected="a reference that the model has moved away from",
+                found="no reference, which means the model as it starts",
+                fix="Give reference.source: the model before it was first trained.",
+                field="reference",
+            )
     if settings.link == "attributes":
         names += ["reference", "previous"]
     if "trust_region" in settings.anchors:

@@ -272,7 +272,10 @@ class Reader:
             return [*col.numbers(self.preset, "values", row_id, given, len(groups))]
         if self.settings.link == "levels" or not any(v is not None for v in given):
             return groups
-        return [None if value is None else float(value) for value in given]
+        return [
+            None if group is None or value is None else float(value)
+            for group, value in zip(groups, given, strict=True)
+        ]
 
     def _list_scale(self, values: list[float]) -> tuple[float, ...]:
         # Gains of ranking measures are for values from 0 to 1.

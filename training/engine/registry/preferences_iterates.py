@@ -20,7 +20,7 @@ INPO = method(
     summary="One mirror-descent step towards the Nash policy of a general preference "
     "as a squared loss on pairs of the current policy.",
     equation="L = (d - r*d_ref - (1-r)*d_prev - 1/(2*eta))^2",
-    settings=Objective(link="squared", mix="history"),
+    settings=Objective(link="squared", mix="history", scale="one"),
     own=[
         real("eta", 0.0075, "Step size: the target is 1/(2 eta).", low=1e-6),
         _RATIO,
@@ -44,7 +44,7 @@ MNPO = method(
     summary="INPO against two earlier iterates, with means over tokens.",
     equation="L = (q - r*q_ref - (1-r)*sum_j lam_j*q_(t-j) - 1/(2*eta))^2, "
     "q differences of token means",
-    settings=Objective(link="squared", mix="history", norm="mean"),
+    settings=Objective(link="squared", mix="history", norm="mean", scale="one"),
     own=[
         real("eta", 0.0075, "On a scale per token, where 1/(2 eta) is never met."),
         _RATIO,
