@@ -23,6 +23,9 @@ EXPORTS = (
     ("pairs", "rows", "jsonl"),
     ("pairs", "trl", "jsonl"),
     ("pairs", "trl-conversational", "parquet"),
+    ("demonstrations", "rows", "parquet"),
+    ("users", "rows", "jsonl"),
+    ("neutral", "rows", "jsonl"),
     ("feedback", "rows", "jsonl"),
 )
 
@@ -63,7 +66,7 @@ def measure(folder: Path, rows: int, limit_mb: float, *, as_json: bool) -> int:
     for item in results:
         if not as_json:
             print(
-                "{view:8} {shape:18} {format:7} {rows:,} rows  {seconds:6.1f} s  "
+                "{view:14} {shape:18} {format:7} {rows:,} rows  {seconds:6.1f} s  "
                 "{rows_per_second:8,.0f} rows/s  {peak_mb:6.1f} MB peak".format(**item),
                 flush=True,
             )

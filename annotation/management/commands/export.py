@@ -15,6 +15,7 @@ from annotation.errors import HoneError, InvalidInput
 from annotation.projections.query import read_query
 from annotation.projections.trl import Shape
 from annotation.services.answers import named_project
+from annotation.services.cards import card
 from annotation.services.exporting import EXPORTS, Export, Format
 
 
@@ -41,10 +42,17 @@ class Command(BaseCommand):
             "--margins", action="store_true", help="a margin column in TRL shapes"
         )
 
+        parser.add_argument(
+            "--card", type=Path, help="write a dataset card (Markdown) to this file"
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             export = self._export(options)
             self._write(export, options["output"], options["format"])
+            if options["card"]:
+                with _beside(options["card"]) as draft:
+                    draft.write_text(card(export), encoding="utf-8")
         except HoneError as error:
             self.stderr.write(self.style.ERROR(str(error)))
             sys.exit(2)
