@@ -25,8 +25,8 @@ from annotation.show import address, badge
 
 LAYOUTS = {
     "auto": "tell each row's layout by its fields",
-    "neutral": "neutral: pairs with every label under its own actor",
-    "trl": "TRL: prompt, chosen, rejected",
+    "neutral": "neutral: rows with every label under its own actor",
+    "trl": "TRL: preferences, good or bad, examples, steps",
     "bare": "bare: prompts with one or more completions",
     "feedback": "feedback, as Hone exports it",
 }
