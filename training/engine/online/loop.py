@@ -32,6 +32,7 @@ from training.engine.ppo.actor_critic import ActorCritic, Outputs, Reference
 from training.engine.ppo.experience import Sequences, sequences
 from training.engine.ppo.kl import kl_estimate
 from training.engine.ppo.learner import NotFinite, UpdateSettings, update
+from training.engine.ppo.masked import masked_mean
 from training.engine.sampling import Prompt
 
 _MEASURED_PROMPTS = 256
@@ -144,7 +145,9 @@ class OnlineLoop:
             raise self._not_finite(str(error), rollouts) from error
         told = self._describe(scored) | scored.told | metrics
         self.scheduler.step()
-        self.state.kl.observe(told["objective/kl"], len(rollouts))
+        # All processes steer by the KL of all, or their coefficients would part.
+        count = len(rollouts) * self.accelerator.num_processes
+        self.state.kl.observe(told["objective/kl"], count)
         told["time/learning_seconds"] = round(time.monotonic() - began, 3)
         if self._is_told(step + 1):
             show(self.context, step + 1, rollouts[0], float(scored.rewards[0].sum()))
@@ -254,7 +257,7 @@ class OnlineLoop:
         lengths = scored.sequences.lengths.float()
         kl = kl_estimate(scored.old_logprobs, scored.reference_logprobs, "k1").sum(1)
         told = {
-            "objective/kl": float(kl.mean()),
+            "objective/kl": float(masked_mean(kl, torch.ones_like(kl).bool())),
             "objective/kl_coef": scored.kl_coef,
             "completion/tokens": float(lengths.mean()),
             "completion/ended_share": float(scored.ended.float().mean()),

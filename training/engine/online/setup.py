@@ -34,6 +34,7 @@ from training.engine.ppo.actor_critic import (
     CriticKind,
     Reference,
     build,
+    linear_head,
     without_dropout,
 )
 from training.engine.ppo.kl import KLController
@@ -261,6 +262,8 @@ def _critic(asked: str, policy: Loaded, reward: Loaded | None) -> CriticKind:
         why = "no reward model"
     elif reward.is_encoder:
         why = "an encoder, which reads both ways"
+    elif linear_head(reward.model) is None:
+        why = "a reward model whose head is not one linear map"
     elif reward.tokenizer.get_vocab() != policy.tokenizer.get_vocab():
         why = "a reward model with another vocabulary"
     if why is None:

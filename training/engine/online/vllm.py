@@ -97,7 +97,7 @@ class VLLMSampler:
             {"lora_name": name, "lora_path": str(path.resolve())},
         )
         for old in self._folder.glob("update-*"):
-            if old.name not in (name, self._model):
+            if old.name != name:
                 shutil.rmtree(old)
         self._model = name
 

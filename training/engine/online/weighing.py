@@ -17,6 +17,7 @@ from training.engine.ppo.gae import (
     token_rewards,
 )
 from training.engine.ppo.kl import Estimator, kl_estimate
+from training.engine.ppo.masked import of_all_processes
 from training.engine.ppo.shaping import (
     MissingEnd,
     clip_scores,
@@ -49,7 +50,7 @@ class Shaping:
 def shape(scores: Tensor, scored: Scored, shaping: Shaping) -> Tensor:
     """Return the scores as they are learned from, (N,)."""
     if scored.state.scale.kind == "running":
-        scored.state.scale.measure(scores.tolist())
+        scored.state.scale.measure(of_all_processes(scores.tolist()))
     scores = clip_scores(scored.state.scale(scores), shaping.clip)
     scores = penalise_missing_end(
         scores, scored.ended, shaping.missing_end, shaping.missing_end_how

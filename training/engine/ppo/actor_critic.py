@@ -257,7 +257,12 @@ def build(
         if reward is None:
             raise ValueError("expected a reward model to start the critic, found none")
         head = ValueHead(int(reward.config.get_text_config().hidden_size))
-        head.load(_score_of(reward))
+        score = linear_head(reward)
+        if score is None:
+            raise ValueError(
+                f"expected a linear reward head, found none on {type(reward).__name__}"
+            )
+        head.load(score)
         backbone = copy.deepcopy(reward.base_model)
     elif critic != "none":
         head = ValueHead(int(policy.config.get_text_config().hidden_size))
@@ -287,15 +292,13 @@ def checkpoint_activations(model: Any) -> None:
         inner.enable_input_require_grads()
 
 
-def _score_of(model: PreTrainedModel) -> nn.Module:
+def linear_head(model: nn.Module) -> nn.Linear | None:
+    """Return a reward model's head if it is one linear map to one number."""
     for name in ("score", "classifier"):
         found = getattr(model, name, None)
-        if isinstance(found, nn.Linear):
+        if isinstance(found, nn.Linear) and found.out_features == 1:
             return found
-    raise ValueError(
-        f"expected a linear reward head called score, found none on "
-        f"{type(model).__name__}"
-    )
+    return None
 
 
 def _adapters(part: LoraPart, task: str) -> LoraConfig:

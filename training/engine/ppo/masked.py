@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,15 @@ def across_processes(value: Tensor) -> Tensor:
         value = value.clone()
         torch.distributed.all_reduce(value)
     return value
+
+
+def of_all_processes(values: list[float]) -> list[float]:
+    """Return the values of all processes of the run, in their order."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        every: list[Any] = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(every, values)
+        return [value for part in every for value in part]
+    return values
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

@@ -53,7 +53,8 @@ PRESETS: tuple[Preset, ...] = (
             "shifting or scaling a group's rewards changes nothing",
         ),
         status="code",
-        verified="TRL's trainer",
+        verified="TRL's trainer; of the tie k2 is differentiated here, with the same "
+        "expected gradient as TRL's k3 times the ratio",
         neighbour="dr-grpo",
         tests=("test_group_advantages_are_blind_to_shift_and_scale",),
     ),
