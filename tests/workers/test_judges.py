@@ -27,8 +27,8 @@ number = itertools.count(1)
 
 @pytest.fixture
 def project(settings: Settings, tmp_path: Path) -> Project:
-    settings.VAR = tmp_path
-    settings.ARTIFACTS = tmp_path / "artifacts"
+    settings.VAR = tmp_path / "var"
+    settings.ARTIFACTS = settings.VAR / "artifacts"
     judge_of.cache_clear()
     return make_project()
 

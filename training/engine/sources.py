@@ -92,14 +92,17 @@ def _package_directory(package: str, text: str) -> Path:
 
 
 def _check_directory(path: Path) -> None:
-    names = sorted(entry.name for entry in path.iterdir())
-    has_weights = any(name.endswith((".safetensors", ".bin")) for name in names)
-    if "config.json" in names and has_weights:
+    names = [entry.name for entry in path.iterdir()]
+    missing = [] if "config.json" in names else ["config.json"]
+    if not any(name.endswith((".safetensors", ".bin")) for name in names):
+        missing.append("weights")
+    if not missing:
         return
+    # Whoever names a directory is not thereby shown what it holds.
     raise FixableError(
         f"{path} is not a model directory.",
         expected="a transformers directory with config.json and .safetensors weights",
-        found=f"a directory holding {', '.join(names[:8]) or 'nothing'}",
+        found=f"a directory without {' and '.join(missing)}",
         fix="Give the directory that save_pretrained wrote, such as a finished run's "
         "model/.",
         field="model.source",

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Exists
+
 from annotation.errors import InvalidInput
 from annotation.hashing import completion_hash
 from annotation.models import Completion, Project, Prompt, Task
+from annotation.services.prompt_rows import kept_from_training
 from annotation.services.tasks import NewTask, create_tasks
 from training.models import TrainingRun
 from training.services import artifacts
@@ -37,9 +40,13 @@ def choose_prompts(
 
     Args:
         splits: the prompts' own splits; training rows never come from others than
-            train, whatever is sampled for them.
+            train, whatever is sampled for them. Of those in train, prompts of control
+            tasks and of the verified pool are left out: what is sampled is asked
+            about, and then trained on.
     """
-    found = Prompt.objects.filter(project=project, split__in=splits)
+    found = Prompt.objects.filter(project=project, split__in=splits).exclude(
+        Exists(kept_from_training()), split=Prompt.Split.TRAIN
+    )
     ids = list(found.order_by("id").values_list("id", flat=True))
     random.Random(seed).shuffle(ids)
     return ids[:limit]

@@ -34,7 +34,8 @@ def base_model(
         role: what it is used as: policy, reward or encoder.
 
     Raises:
-        InvalidInput: for an empty source or a role that does not exist.
+        InvalidInput: for an empty source, one among Hone's own files, or a role that
+            does not exist.
     """
     source = source.strip()
     if not source or role not in ModelVersion.Role.values:
@@ -44,6 +45,7 @@ def base_model(
             found=f"{source!r} as {role!r}",
             fix="Name a directory, a hub id, a .gguf file or wheel:smollm2.",
         )
+    artifacts.refuse_ours(source)
     known = ModelVersion.objects.filter(
         project=project, source=source, role=role, run__isnull=True
     ).order_by("created_at")
@@ -53,6 +55,18 @@ def base_model(
         role=role,
         name=(name or NAMES.get(source) or Path(source).name or source)[:200],
     )
+
+
+def start_model(project: Project, source: str, role: str) -> ModelVersion:
+    """Return the version that a project's round names by its source.
+
+    What comes with Hone is everybody's; what a project names is that project's alone.
+
+    Raises:
+        InvalidInput: as `base_model`.
+    """
+    shared = source.strip() in NAMES
+    return base_model(project=None if shared else project, source=source, role=role)
 
 
 def measure(run: TrainingRun, status: Mapping[str, Any], directory: Path) -> str:

@@ -21,7 +21,7 @@ from training.services import health, runs, selection
 from training.services.freezing import create_snapshot
 from training.services.generating import choose_prompts, completions_of
 from training.services.launching import DEFAULT_PRESETS, launch
-from training.services.promoting import base_model
+from training.services.promoting import start_model
 from training.services.round_queue import make_queue
 from training.services.round_settings import RoundSettings, policy_kind
 from training.services.scoring import scores_of
@@ -107,8 +107,8 @@ def freeze(found: Round, settings: RoundSettings) -> None:
         kind="reward",
         name="reward model",
         preset=settings.reward.preset,
-        model=base_model(
-            project=None, source=settings.reward_base, role=ModelVersion.Role.ENCODER
+        model=start_model(
+            found.project, settings.reward_base, ModelVersion.Role.ENCODER
         ),
         snapshot=snapshot,
         params=settings.reward.params,

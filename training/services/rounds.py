@@ -22,7 +22,7 @@ from annotation.models import Project
 from config.dispatch import enqueue
 from training.models import ModelVersion, Round, TrainingRun
 from training.services import runs
-from training.services.promoting import base_model
+from training.services.promoting import start_model
 from training.services.round_settings import read_settings
 from training.services.round_steps import STEPS, Failure, Wait
 from training.services.runs import as_dict
@@ -72,7 +72,7 @@ def start(
             settings=checked.model_dump(mode="json", exclude_defaults=True),
             policy_in=policy
             or (last.policy_out or last.policy_in if last else None)
-            or base_model(project=None, source=checked.policy_base, role="policy"),
+            or start_model(project, checked.policy_base, "policy"),
             waiting_for="a first look at its labels",
         )
         enqueue(runs.ADVANCE, made.pk)

@@ -5,11 +5,15 @@ engine. pyarrow is imported late: the web process needs none of it.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Exists
+
 from annotation.errors import InvalidInput
 from annotation.models import Completion, Prompt
+from annotation.services.prompt_rows import kept_from_training
 from training.engine.registry import get
 from training.models import ModelVersion, TrainingRun
 from training.services import artifacts
@@ -41,6 +45,8 @@ def write_spec(run: TrainingRun, directory: Path) -> Path:
     if inputs.get("reward_model"):
         judge = ModelVersion.objects.get(pk=inputs["reward_model"])
         spec["params"]["reward_model"] = artifacts.resolve_source(judge.source)
+    elif named := run.params.get("reward_model"):
+        artifacts.refuse_ours(str(named))
     path = directory / "spec.json"
     path.write_text(json.dumps(spec, indent=2, ensure_ascii=False), encoding="utf-8")
     return path
@@ -101,12 +107,32 @@ def write_prompts(run: TrainingRun, path: Path) -> Path:
 
     ids = run.inputs["prompt_ids"]
     found = Prompt.objects.filter(project=run.project_id).in_bulk(ids)
+    if get(run.preset).is_trainable:
+        _refuse_kept_back(found)
     rows = [
         {"prompt_id": str(pk), "messages": _turns(found[pk].messages)} for pk in ids
     ]
     schema = pa.schema([("prompt_id", pa.string()), ("messages", _message_list())])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
     return path
+
+
+def _refuse_kept_back(prompts: Mapping[int, Prompt]) -> None:
+    """Refuse to train on prompts that are kept from every training row.
+
+    Raises:
+        InvalidInput: when a prompt is held out, or one of a control task or of the
+            verified pool.
+    """
+    free = Prompt.objects.filter(pk__in=prompts, split=Prompt.Split.TRAIN)
+    free = free.exclude(Exists(kept_from_training()))
+    if missing := len(prompts) - free.count():
+        raise InvalidInput(
+            "The run would train on prompts that are kept back.",
+            expected="prompts of the split train, none of a control task",
+            found=f"{missing} of {len(prompts)} that are held out or known",
+            fix="Launch it again with others, or on a snapshot of the view prompts.",
+        )
 
 
 def write_rows(run: TrainingRun, path: Path) -> Path:
