@@ -43,15 +43,18 @@ class PromptPage(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         prompt = self.object_or_404(request, object_id)
+        names_models = may(request, "observe", prompt.project)
+        # One model's come before another's; reviewers answer tasks, too.
+        order = ("created_at", "id") if names_models else ("id",)
         return self.page(
             request,
             "annotation/prompt.html",
             title=f"prompt {prompt.pk}",
             original=prompt,
             prompt=prompt,
-            completions=prompt.completions.order_by("created_at", "id")[:50],
+            completions=prompt.completions.order_by(*order)[:50],
             tasks=prompt.tasks.order_by("-id")[:50],
-            names_models=may(request, "observe", prompt.project),
+            names_models=names_models,
         )
 
 

@@ -147,6 +147,24 @@ class Scoped(ModelAdmin):
     ) -> HttpResponse:
         raise Http404(f"There is no {opts.verbose_name} {object_id}, or not for you.")
 
+    def lookup_allowed(
+        self, lookup: str, value: str, request: HttpRequest | None = None
+    ) -> bool:
+        """Allow what the page's filters offer; Django allows every field of the model.
+
+        By what it matches, a field tells what it holds, shown or not: which tasks are
+        control tasks, how sure a model is, a project's seed.
+        """
+        offered = self.list_filter if request is None else self.get_list_filter(request)
+        for each in offered:
+            if isinstance(each, str):
+                fits = lookup == each or lookup.startswith(f"{each}__")
+            else:
+                fits = lookup == getattr(each, "parameter_name", None)
+            if fits:
+                return True
+        return False
+
     def object_or_404(self, request: HttpRequest, object_id: str) -> Any:
         """Return the reader's object of that id.
 

@@ -88,13 +88,16 @@ class TaskPage(ReadOnly):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         task = self.object_or_404(request, object_id)
+        observes = may(request, "observe", task.project)
+        slots = task.slots.select_related("completion")
         return self.page(
             request,
             "annotation/task.html",
             title=f"task {task.pk}",
             original=task,
             task=task,
-            slots=task.slots.select_related("completion").order_by("position"),
+            # Their own order tells which model is which; reviewers answer tasks, too.
+            slots=slots.order_by("position" if observes else "completion_id"),
             assignments=task.assignments.select_related("actor").order_by("id")[:100],
             answers=[
                 (answer, summary(answer.judgments))
@@ -103,5 +106,5 @@ class TaskPage(ReadOnly):
                 ).order_by("id")[:100]
                 for answer in assignment.feedback.all()
             ],
-            observes=may(request, "observe", task.project),
+            observes=observes,
         )
