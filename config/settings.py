@@ -70,8 +70,9 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Before the static files: the workspace's page is one of them, too.
     "config.middleware.ContentPolicy",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation.api.errors.ApiErrors",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -134,6 +135,8 @@ PASSWORD_HASHERS = [
 LOGIN_URL = "/app/login"
 LOGIN_REDIRECT_URL = "/app/"
 SIGN_IN_ATTEMPTS = env_int("HONE_SIGN_IN_ATTEMPTS", 10)
+# How many proxies stand before the web server, each adding to X-Forwarded-For.
+PROXIES = env_int("HONE_PROXIES", 0)
 SIGN_IN_WINDOW_SECONDS = env_int("HONE_SIGN_IN_WINDOW_SECONDS", 300)
 
 LANGUAGE_CODE = "en"

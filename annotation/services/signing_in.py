@@ -6,6 +6,7 @@ stops guessing, so without the cache nobody signs in; whoever is in stays in.
 """
 
 import hashlib
+from ipaddress import ip_address, ip_network
 
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -16,6 +17,7 @@ from django.http import HttpRequest
 from annotation.errors import HoneError, TooManyAttempts
 
 NAMES_PER_ADDRESS = 10
+SENDER_BITS = 64  # of an IPv6 address: the rest is the sender's to choose
 
 
 class WrongPassword(HoneError):
@@ -23,8 +25,25 @@ class WrongPassword(HoneError):
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return the peer's address, as the server or its trusted proxy reports it."""
-    return str(request.META.get("REMOTE_ADDR") or "unknown")
+    """Return where a request comes from, or what one sender can pick addresses from.
+
+    Behind HONE_PROXIES proxies it is what the outermost of them saw: each adds the
+    address of its peer at the end of X-Forwarded-For. What stands before is the
+    sender's own word and counts for nothing. Of an IPv6 address the network counts.
+    """
+    given = str(request.META.get("REMOTE_ADDR") or "")
+    if settings.PROXIES > 0:
+        told = str(request.META.get("HTTP_X_FORWARDED_FOR") or "").split(",")
+        given = told[-settings.PROXIES].strip() if len(told) >= settings.PROXIES else ""
+    try:
+        address = ip_address(given)
+    except ValueError:
+        return "unknown"
+    if address.version == 4:
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, SENDER_BITS), strict=False))
 
 
 def sign_in_allowed(request: HttpRequest, username: str) -> None:
