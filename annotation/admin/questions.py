@@ -86,7 +86,7 @@ class QuestionPages(Scoped):
             user=cast(int, request.user.pk),
             questions=asked.questions,
         )
-        return JsonResponse({"kept": True})
+        return JsonResponse({"kept": True, "questions": asked.questions})
 
     def _project(self, request: HttpRequest, object_id: str) -> Project:
         project = cast(Project, self.object_or_404(request, object_id))

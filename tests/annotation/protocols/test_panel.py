@@ -144,7 +144,8 @@ def test_a_draft_is_seen_by_its_editor_until_it_is_published() -> None:
     project = create_project(slug="panel")
     client, other = researcher(project), researcher(project)
     data = shown(client, address(project)) | {"questions-0-text": "Draft?"}
-    assert client.post(address(project, "draft"), data).json() == {"kept": True}
+    kept = client.post(address(project, "draft"), data).json()
+    assert (kept["kept"], kept["questions"][0]["text"]) == (True, "Draft?")
     seen = client.get("/api/v1/projects/panel/preview").json()
     assert (seen["draft"], seen["protocol"]["version"]) == (True, 2)
     assert seen["protocol"]["questions"][0]["text"] == "Draft?"
