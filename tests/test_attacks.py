@@ -127,7 +127,7 @@ def test_no_run_practises_on_what_is_held_back(how: str, tmp_path: Path) -> None
         "model": tiny_policy(),
         "snapshot": make_snapshot(project),
     }
-    learns = {"kind": "ppo", "params": {"rule": "lexicon"}}
+    learns: dict[str, Any] = {"kind": "ppo", "params": {"rule": "lexicon"}}
     run = launch(**common, **learns, inputs={"prompt_ids": [fair.pk, held.pk]})
     with pytest.raises(InvalidInput, match="1 of 2 that are held out or known"):
         specs.write_spec(run, tmp_path)
