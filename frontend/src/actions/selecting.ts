@@ -1,5 +1,5 @@
 /** Selecting text by keyboard, for a span or as evidence. */
-import { questionAt } from "../form";
+import { questionAt, shownOf, type Focus } from "../form";
 import { cellKey, withEvidence, type PrincipleAnswer } from "../questions/principle/kind";
 import { sourceOf, textUnder } from "../questions/span/kind";
 import type { Selection } from "../questions/kind";
@@ -12,10 +12,21 @@ import { hasTask, type Action, type Selecting, type Workspace } from "./action";
 
 type At = Selecting["at"];
 
-/** The text that a selection would be made in, under the question in focus. */
-function textAt({ desk }: Workspace): At | null {
+/** The cell that a selection would be for: the one in focus, or the first for spans. */
+function cellFor({ desk }: Workspace): Focus | null {
   const { form, focus } = desk.hand;
-  const question = form && questionAt(form, focus);
+  const here = form && questionAt(form, focus);
+  if (!form || !here) return null;
+  if (here.kind === "span" || here.kind === "principle") return focus;
+  const span = shownOf(form).find(({ kind }) => kind === "span");
+  return span ? { ...focus, question: span.id, part: "answer", row: "" } : null;
+}
+
+/** The text that a selection would be made in. */
+function textAt(workspace: Workspace): At | null {
+  const { form } = workspace.desk.hand;
+  const focus = cellFor(workspace);
+  const question = form && focus && questionAt(form, focus);
   if (!form || !question) return null;
   const { task } = form;
   if (question.kind === "span") return textUnder({ question, task }, focus.completion);
@@ -40,6 +51,8 @@ function begin(workspace: Workspace): void {
   const { desk } = workspace;
   const at = textAt(workspace);
   if (!at || !desk.shown) return desk.notify(t.select.nothingToSelect);
+  const cell = cellFor(workspace);
+  if (cell) desk.hand.focusOn(cell);
   const text = sourceOf(desk.shown, at);
   const { selection } = desk.state.get();
   // What the mouse has selected is taken up; else the first word.

@@ -1,9 +1,10 @@
 /** What was said before the completions. */
 import { useLayoutEffect, useMemo, useRef } from "react";
+import { inCards } from "../questions/reading";
 import { SourceText } from "../questions/SourceText";
 import { t } from "../strings";
 import type { Assignment, Message } from "../types";
-import { ActionButton } from "./ActionButton";
+import { ActionButton, keepFocus } from "./ActionButton";
 import { Messages } from "./Messages";
 import { useForm, useWorkspace } from "./workspace";
 
@@ -27,7 +28,7 @@ function SourceTurns({ messages }: { messages: Message[] }) {
 }
 
 export function Conversation({ assignment }: { assignment: Assignment }) {
-  const { view } = useWorkspace();
+  const { workspace, view } = useWorkspace();
   const form = useForm();
   const scroller = useRef<HTMLDivElement>(null);
   const { messages, context } = assignment.prompt;
@@ -41,6 +42,7 @@ export function Conversation({ assignment }: { assignment: Assignment }) {
     }
   }, [messages]);
 
+  const size = view.expanded ? t.actions.shrink : t.actions.expandShort;
   const marked = form?.questions.some(
     (question) => question.kind === "span" && question.target === "prompt",
   );
@@ -55,9 +57,22 @@ export function Conversation({ assignment }: { assignment: Assignment }) {
         <div className="tools">
           {context && Object.keys(context).length > 0 && <ActionButton name="context" />}
           <ActionButton name="guidelines" />
-          <ActionButton name="expand">
-            <span className="label">{view.expanded ? t.actions.shrink : t.actions.expandShort}</span>
-          </ActionButton>
+          {form && inCards(form) ? (
+            // Space opens the card in focus here.
+            <button
+              type="button"
+              className="button"
+              aria-pressed={view.expanded}
+              onMouseDown={keepFocus}
+              onClick={() => workspace.view.set({ expanded: !view.expanded })}
+            >
+              {size}
+            </button>
+          ) : (
+            <ActionButton name="expand">
+              <span className="label">{size}</span>
+            </ActionButton>
+          )}
         </div>
       </div>
       <div className="scroll" ref={scroller} tabIndex={0} role="region" aria-label={t.read.turns}>
