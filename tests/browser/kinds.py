@@ -88,7 +88,10 @@ SPAN: Question = {
         {"id": "untrue", "label": "Untrue"},
         {"id": "incoherent", "label": "Incoherent"},
     ],
-    "severities": [{"id": "minor", "label": "Minor"}, {"id": "major", "label": "Major"}],
+    "severities": [
+        {"id": "minor", "label": "Minor"},
+        {"id": "major", "label": "Major"},
+    ],
     "overlap": "same_category",
     "note": "optional",
     "refs": "optional",

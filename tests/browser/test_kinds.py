@@ -106,7 +106,7 @@ CASES = {
             {"principle": text, "verdict": verdict}
             for text, verdict in zip(
                 kinds.PRINCIPLES,
-                "yes no partial na yes yes no yes yes".split(),
+                ["yes", "no", "partial", "na", "yes", "yes", "no", "yes", "yes"],
                 strict=True,
             )
         ],
@@ -165,7 +165,10 @@ CASES = {
             {"kind": "compare", "outcome": "b", "strength": 1},
             {"kind": "rate", "value": 2.0},
             {"kind": "rate", "value": 0.0},
-            *({"kind": "principle", "verdict": v} for v in "yes no partial na".split()),
+            {"principle": kinds.PRINCIPLES[0], "completion": "A", "verdict": "yes"},
+            {"principle": kinds.PRINCIPLES[1], "completion": "A", "verdict": "no"},
+            {"principle": kinds.PRINCIPLES[0], "completion": "B", "verdict": "partial"},
+            {"principle": kinds.PRINCIPLES[1], "completion": "B", "verdict": "na"},
         ],
         8,
     ),
