@@ -55,7 +55,11 @@ CHARTS = (
     Chart(
         "rewards",
         "Rewards",
-        (("rewards/chosen", "chosen"), ("rewards/rejected", "rejected")),
+        (
+            ("rewards/chosen", "chosen"),
+            ("rewards/rejected", "rejected"),
+            ("rewards/mean", "mean"),
+        ),
     ),
     Chart("kl", "KL to the reference", (("objective/kl", "KL"), ("kl", "KL"))),
     Chart(
