@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from pytest_django.fixtures import Settings
 
 from annotation.errors import InvalidInput
 from annotation.models import Project, Prompt, Task
+from annotation.numbers import whole_number
+from annotation.protocols.passages import passages_of
 from annotation.services.projects import create_project
 from annotation.services.signing_in import address_of
 from tests.factories import add_member, make_tasks, make_user, sign_in
@@ -280,3 +283,15 @@ def test_every_answer_has_its_content_policy(
     assert "frame-ancestors 'none'" in policy
     assert ("'unsafe-eval'" not in policy) is is_strict
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_a_passage_of_marks_alone_takes_no_time_by_its_square() -> None:
+    began = time.process_time()
+    (passage,) = passages_of({"passages": ["." * 100_000 + "x"]})
+    assert time.process_time() - began < 10  # minutes, by the square
+    assert passage.sentences
+
+
+@pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "1.0", " 1", ""])
+def test_what_is_no_number_is_none(text: str) -> None:
+    assert whole_number(text) is None

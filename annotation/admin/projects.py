@@ -23,6 +23,7 @@ from annotation.admin.questions import QuestionPages
 from annotation.admin.scope import may
 from annotation.errors import HoneError
 from annotation.models import Membership, Project, ProtocolVersion
+from annotation.numbers import whole_number
 from annotation.protocols.presets import PRESETS
 from annotation.services.projects import create_project
 from annotation.show import address, badge, list_address
@@ -312,9 +313,10 @@ class ProjectPage(QuestionPages):
     def _counts(self, object_id: str | None) -> dict[str, Any] | None:
         from annotation.models import Task
 
-        if object_id is None or not object_id.isdigit():
+        project = whole_number(object_id)
+        if project is None:
             return None
-        return Task.objects.filter(project=int(object_id)).aggregate(
+        return Task.objects.filter(project=project).aggregate(
             tasks=Count("pk"),
             answered=Count("pk", filter=Q(counted__gt=0)),
         )

@@ -17,6 +17,7 @@ from annotation.admin.question_forms import (
 from annotation.admin.scope import Scoped, may
 from annotation.errors import HoneError
 from annotation.models import Project
+from annotation.numbers import whole_number
 from annotation.protocols.presets import PRESETS
 from annotation.services.previewing import (
     drop_draft,
@@ -102,7 +103,7 @@ class QuestionPages(Scoped):
         if preset in PRESETS:
             return PRESETS[preset].questions
         number = request.GET.get("version", "")
-        wanted = int(number) if number.isdigit() and len(number) < 10 else None
+        wanted = whole_number(number)
         found: list[dict[str, Any]] = questions_of_version(project, wanted)[1]
         return found
 

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from annotation.admin.feedback import summary
 from annotation.admin.scope import ProjectFilter, ReadOnly, may, projects
 from annotation.models import Task
+from annotation.numbers import whole_number
 from annotation.show import badge, shorten
 
 
@@ -35,8 +36,8 @@ class RoundFilter(SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Any]
     ) -> QuerySet[Any] | None:
-        value = self.value()
-        return queryset.filter(round=int(value)) if value and value.isdigit() else None
+        value = whole_number(self.value())
+        return None if value is None else queryset.filter(round=value)
 
 
 @admin.register(Task)

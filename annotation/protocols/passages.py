@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 # A sentence ends at its punctuation, in Latin or full-width script, or at a line's end.
+# The bounds keep a passage of nothing but marks from taking time by its square.
 SENTENCE = re.compile(
-    r"\S.*?(?:[.!?。！？]+[\"'»”’)\]]*(?=\s|$)|[。！？]|$)", re.MULTILINE
+    r"\S.*?(?:[.!?。！？]{1,40}[\"'»”’)\]]{0,20}(?=\s|$)|[。！？]|$)", re.MULTILINE
 )
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
 from annotation.errors import HoneError
 from annotation.models import Task
+from annotation.numbers import whole_number
 from annotation.show import address, badge, flat
 from training.admin.round_form import SETTINGS, RoundForm
 from training.models import Round
@@ -121,8 +122,8 @@ class RoundPage(Scoped):
     def _asked(self, request: HttpRequest) -> dict[str, Any]:
         """Begin with the project a link names, and its last round's settings."""
         mine = projects(request, "research")
-        raw = request.GET.get("project", "")
-        project = mine.get(int(raw)) if raw.isdigit() else next(iter(mine.values()))
+        asked = whole_number(request.GET.get("project"))
+        project = next(iter(mine.values()), None) if asked is None else mine.get(asked)
         if project is None:
             return {}
         last = project.rounds.order_by("-number").first()

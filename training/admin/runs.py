@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from annotation.admin.scope import ProjectFilter, Scoped, may
 from annotation.errors import HoneError
+from annotation.numbers import whole_number
 from annotation.show import address, badge, duration, flat
 from training.admin import compare
 from training.admin.curves import charts_as_json
@@ -207,8 +208,8 @@ class RunPage(Scoped):
 
     def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.object_or_404(request, str(object_id))
-        after = request.GET.get("after", "0")
-        return JsonResponse(picture(run, after=int(after) if after.isdigit() else 0))
+        after = whole_number(request.GET.get("after"))
+        return JsonResponse(picture(run, after=after or 0))
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._steer(request, str(object_id), "cancel")

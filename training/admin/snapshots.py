@@ -22,6 +22,7 @@ from annotation.admin.feedback import summary
 from annotation.admin.scope import ProjectFilter, Scoped, may, projects
 from annotation.errors import HoneError
 from annotation.models import Actor, Project
+from annotation.numbers import whole_number
 from annotation.projections.trl import shapes_of
 from annotation.projections.views import VIEWS
 from annotation.show import address, badge
@@ -118,11 +119,12 @@ class FreezeForm(forms.Form):
     def clean_rounds(self) -> list[int] | None:
         parts = str(self.cleaned_data["rounds"]).replace(" ", "").split(",")
         parts = [part for part in parts if part]
-        if any(not part.isdigit() for part in parts):
+        numbers = [whole_number(part) for part in parts]
+        if None in numbers:
             raise forms.ValidationError(
-                f"Expected numbers such as 0, 1; found {', '.join(parts)}."
+                f"Expected numbers such as 0, 1; found {', '.join(parts)[:100]}."
             )
-        return [int(part) for part in parts] or None
+        return [number for number in numbers if number is not None] or None
 
     def query(self) -> dict[str, Any]:
         """Return the filter as the view reads it, with what says nothing left out."""
