@@ -18,6 +18,7 @@ class Chart:
     Attributes:
         metrics: names of the engine's metrics and how each is labelled.
         reference: a value worth a line of its own, and its words.
+        starts_there: True where the line is for curves that start on it alone.
         exact: True where single values carry no noise to take out.
     """
 
@@ -25,12 +26,19 @@ class Chart:
     title: str
     metrics: tuple[tuple[str, str], ...]
     reference: tuple[float, str] | None = None
+    starts_there: bool = False
     exact: bool = False
 
 
 LN2 = (0.6931, "ln 2: knows nothing yet")
 CHARTS = (
-    Chart("loss", "Loss", (("loss", "training"), ("eval_loss", "validation")), LN2),
+    Chart(
+        "loss",
+        "Loss",
+        (("loss", "training"), ("eval_loss", "validation")),
+        LN2,
+        starts_there=True,
+    ),
     Chart(
         "accuracy",
         "Accuracy",
@@ -82,7 +90,11 @@ def charts_as_json() -> list[dict[str, Any]]:
             "metrics": [list(pair) for pair in chart.metrics],
             "exact": chart.exact,
             "reference": (
-                {"value": chart.reference[0], "label": chart.reference[1]}
+                {
+                    "value": chart.reference[0],
+                    "label": chart.reference[1],
+                    "start": chart.starts_there,
+                }
                 if chart.reference
                 else None
             ),

@@ -107,7 +107,8 @@
   }
 
   // chart: {title, series: [{label, points: [[x, y]]}], xLabel, reference: {value,
-  // label}, floor, ceiling}
+  // label, start}, floor, ceiling}. A reference with `start` is where such a curve
+  // starts: other methods' curves, which start elsewhere, go without it.
   function draw(figure, chart) {
     figure.chart = chart;
     let caption = figure.querySelector("figcaption");
@@ -153,7 +154,10 @@
     const xLow = Math.min(...all.map((p) => p[0]));
     const xHigh = Math.max(...all.map((p) => p[0]), xLow + 1);
     const ys = all.map((p) => p[1]);
-    if (chart.reference) ys.push(chart.reference.value);
+    const { reference } = chart;
+    const shown =
+      reference && (!reference.start || Math.abs(all[0][1] - reference.value) < 0.05);
+    if (shown) ys.push(reference.value);
     if (chart.floor !== undefined) ys.push(chart.floor);
     if (chart.ceiling !== undefined) ys.push(chart.ceiling);
     const rules = ticks(Math.min(...ys), Math.max(...ys), 4);
@@ -207,8 +211,8 @@
         chart.xLabel || "step",
       ),
     );
-    if (chart.reference) {
-      const at = y(chart.reference.value);
+    if (shown) {
+      const at = y(reference.value);
       root.append(
         svg("line", {
           class: "hn-ref",
@@ -220,7 +224,7 @@
         svg(
           "text",
           { x: width - margin.right, y: at - 5, "text-anchor": "end" },
-          chart.reference.label,
+          reference.label,
         ),
       );
     }
