@@ -144,15 +144,26 @@ def _wanted(project: Project, query: ViewQuery) -> QuerySet[Feedback]:
 
 
 def bad_tasks(project: Project) -> set[int]:
-    """Return the tasks that somebody flagged as bad, by an answer or a skip."""
+    """Return the tasks that are flagged as bad by half of those who met them.
+
+    Half, so that one person among several cannot take everybody's answers out; alone
+    at a task, one person's word counts. Met is: answered, or skipped with the flag.
+    """
     flag = [{"kind": "flag", "flag": "bad_task"}]
-    answered = Feedback.objects.filter(
-        project=project, judgments__contains=flag, superseded_by__isnull=True
-    ).values_list("assignment__task_id", flat=True)
-    skipped = Assignment.objects.filter(
-        project=project, skip_flag__kind="bad_task"
-    ).values_list("task_id", flat=True)
-    return {*answered, *skipped}
+    answers = Feedback.objects.filter(project=project, superseded_by__isnull=True)
+    skips = Assignment.objects.filter(project=project, skip_flag__kind="bad_task")
+    answered = ("assignment__task_id", "actor_id")
+    flaggers: dict[int, set[int]] = {}
+    for task, actor in [
+        *answers.filter(judgments__contains=flag).values_list(*answered),
+        *skips.values_list("task_id", "actor_id"),
+    ]:
+        flaggers.setdefault(task, set()).add(actor)
+    met = {task: set(actors) for task, actors in flaggers.items()}
+    there = answers.filter(assignment__task__in=flaggers).values_list(*answered)
+    for task, actor in there:
+        met[task].add(actor)
+    return {task for task, by in flaggers.items() if 2 * len(by) >= len(met[task])}
 
 
 NARROW = (

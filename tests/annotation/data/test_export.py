@@ -163,6 +163,19 @@ def test_controls_the_verified_pool_and_bad_tasks_never_leave_as_rows(
     }
 
 
+def test_one_flag_among_three_people_takes_nobodys_answer_out(project: Project) -> None:
+    task = Task.objects.order_by("id").first()
+    assert task is not None
+    met = list(Assignment.objects.filter(task=task).order_by("id"))
+    before = len(lines(Export(project)))
+    for flags, left in ((1, before), (2, before - len(met))):
+        Assignment.objects.filter(pk__in=[one.pk for one in met[:flags]]).update(
+            skip_flag={"kind": "bad_task", "note": ""}
+        )
+        assert len(met) == 3
+        assert len(lines(Export(project))) == left
+
+
 def test_a_corrected_answer_gives_its_newest_row_alone(project: Project) -> None:
     first = Feedback.objects.filter(actor__external_id="ann").first()
     assert first is not None
