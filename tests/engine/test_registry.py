@@ -69,7 +69,7 @@ def test_label_smoothing_that_would_do_nothing_is_refused() -> None:
 
 
 def test_unknown_preset_lists_the_known_ones() -> None:
-    with pytest.raises(registry.PresetError, match="reward-bt, .*dpo, "):
+    with pytest.raises(registry.PresetError, match=r"reward-bt, .*dpo, "):
         registry.validate("ppo2", {})
 
 
