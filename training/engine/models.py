@@ -15,12 +15,15 @@ from typing import Any
 import torch
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
     AutoTokenizer,
     BertForSequenceClassification,
+    BertModel,
     LlamaForCausalLM,
     LlamaForSequenceClassification,
+    LlamaModel,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     set_seed,
@@ -30,6 +33,12 @@ from training.engine import tiny
 from training.engine.compat import gguf_parsed_once
 from training.engine.errors import FixableError
 from training.engine.rendering import ensure_chat_template, ensure_pad_token
+from training.engine.rewards.model import (
+    RewardModel,
+    has_head,
+    load_head,
+    save_head,
+)
 from training.engine.sources import Source, Staging, cached_conversion, resolve
 from training.engine.spec import ModelPart
 
@@ -98,6 +107,8 @@ def load_reward(part: ModelPart, *, seed: int = 0) -> Loaded:
     """
     source = resolve(part.source)
     set_seed(seed)
+    if has_head(source.location):
+        return _with_head(source.location, part)
     if source.kind == "tiny":
         encoder = source.location == "encoder"
         tokenizer = tiny.build_tokenizer(encoder=encoder)
@@ -120,6 +131,37 @@ def load_reward(part: ModelPart, *, seed: int = 0) -> Loaded:
             part.source,
             num_labels=1,
             dtype=DTYPES[part.dtype],
+        )
+    return _ready(model, tokenizer)
+
+
+def _with_head(location: str, part: ModelPart) -> Loaded:
+    tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
+    return _ready(load_head(Path(location), DTYPES[part.dtype]), tokenizer)
+
+
+def load_backbone(part: ModelPart, *, seed: int = 0) -> Loaded:
+    """Load a model without any head, to put one of ours on.
+
+    Raises:
+        FixableError: if the source cannot be read.
+    """
+    source = resolve(part.source)
+    set_seed(seed)
+    model: PreTrainedModel
+    if source.kind == "tiny":
+        encoder = source.location == "encoder"
+        tokenizer = tiny.build_tokenizer(encoder=encoder)
+        if encoder:
+            model = BertModel(tiny.encoder_config(tokenizer))
+        else:
+            model = LlamaModel(tiny.causal_config(tokenizer))
+        _cast(model, part)
+    else:
+        location = _local(source)
+        tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
+        model = _try(
+            AutoModel.from_pretrained, location, part.source, dtype=DTYPES[part.dtype]
         )
     return _ready(model, tokenizer)
 
@@ -202,7 +244,10 @@ def save_model(
         return
     staging = Staging(target)
     try:
-        model.save_pretrained(staging.path)
+        if isinstance(model, RewardModel):
+            save_head(model, staging.path)
+        else:
+            model.save_pretrained(staging.path)
         tokenizer.save_pretrained(staging.path)
         staging.publish(replace=True)
     finally:

@@ -1,6 +1,6 @@
-"""Reward models, as data."""
+"""Reward models, as data: the plain one here, the others by what differs."""
 
-from training.engine.registry import common
+from training.engine.registry import common, rewards_heads, rewards_pairs
 from training.engine.registry.types import Param, Preset
 
 REWARD_BT = Preset(
@@ -55,4 +55,8 @@ REWARD_BT = Preset(
     ),
 )
 
-PRESETS: tuple[Preset, ...] = (REWARD_BT,)
+PRESETS: tuple[Preset, ...] = (
+    REWARD_BT,
+    *rewards_pairs.PRESETS,
+    *rewards_heads.PRESETS,
+)

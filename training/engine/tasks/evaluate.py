@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import Pair, pair_tokens, read_pairs
+from training.engine.data import Pair, read_pairs
 from training.engine.environment import environment
 from training.engine.errors import FixableError
 from training.engine.evaluate.baselines import text_of
@@ -21,10 +21,9 @@ from training.engine.events import write_json
 from training.engine.models import Loaded, load_policy, load_reward
 from training.engine.progress import Progress
 from training.engine.sampling import Completion, Prompt, Sampling, sample
-from training.engine.scorers import reward_scores
 from training.engine.spec import ModelPart
 from training.engine.tasks.generate import read_prompts, sampling_settings
-from training.engine.tasks.score import score_completions, trained_length
+from training.engine.tasks.score import pair_gaps, score_completions, trained_length
 
 REPORT = "report.json"
 TABLE_ROWS = 12
@@ -88,20 +87,16 @@ def _reward(context: RunContext) -> tuple[dict[str, Any], dict[str, Any]]:
     loaded = load_reward(context.spec.model, seed=context.spec.seed)
     length = trained_length(loaded)
     _started(context, loaded, {"test": len(test), "train": len(train)})
-    rows, shortened = pair_tokens(loaded.tokenizer, test, length)
     with Progress(
-        context, total=2 * len(rows), unit="completions", label="scoring"
+        context, total=2 * len(test), unit="completions", label="scoring"
     ) as progress:
-        scores = reward_scores(
-            loaded.model,
-            [row.prompt + row.chosen for row in rows]
-            + [row.prompt + row.rejected for row in rows],
-            pad_token_id=int(loaded.tokenizer.pad_token_id or 0),
+        gaps, shortened = pair_gaps(
+            loaded,
+            test,
+            max_length=length,
             batch_size=context.integer("batch_size"),
             tick=progress.tick,
         )
-    count = len(rows)
-    gaps = [scores[i] - scores[count + i] for i in range(count)]
     report = reward_report(
         gaps,
         test,

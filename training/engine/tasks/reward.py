@@ -3,7 +3,7 @@
 Supports any sequence-classification backbone with one output, encoder or causal, full
 weights or LoRA. Learns the share of labels that preferred a side, ties included, or the
 majority alone, ties counted and left out. Rows over the length are shortened and
-counted (TRL would drop them).
+counted (TRL would drop them). The backend ``hone`` runs every other head and loss.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from training.engine.environment import environment
 from training.engine.lora import lora_config, merged
 from training.engine.models import Loaded, load_reward, save_model
 from training.engine.reward_trainer import PreferenceRewardTrainer, UniqueSequences
-from training.engine.tasks import common
+from training.engine.tasks import common, reward_heads
 
 
 def run(context: RunContext) -> TaskResult:
     """Train a reward model; leave ``model/`` and its metrics."""
+    if context.spec.backend == "hone":
+        return reward_heads.run(context)
     spec = context.spec
     assert spec.data.train is not None
     pairs = read_pairs(

@@ -11,6 +11,8 @@ from training.engine.context import RunContext, TaskResult
 from training.engine.data import (
     ROW_COLUMNS,
     Messages,
+    Pair,
+    pair_tokens,
     read_table,
     shorten,
     tokenize,
@@ -19,6 +21,8 @@ from training.engine.environment import environment
 from training.engine.evaluate.metrics import mean_and_error
 from training.engine.models import Loaded, load_reward
 from training.engine.progress import Progress
+from training.engine.rewards.contract import Item, Scorer
+from training.engine.rewards.model import RewardModel
 from training.engine.scorers import Tick, reward_scores
 
 FINAL = "scores.parquet"
@@ -97,7 +101,20 @@ def score_completions(
     batch_size: int,
     tick: Tick | None = None,
 ) -> tuple[list[float], int]:
-    """Return one score per completion and how many had to be shortened."""
+    """Return one score per completion and how many had to be shortened.
+
+    A reward model with a head of ours gives its documented value.
+    """
+    if isinstance(loaded.model, RewardModel):
+        scorer = Scorer(
+            loaded.model, loaded.tokenizer, max_length=max_length, batch_size=batch_size
+        )
+        items = [
+            Item(list(prompt), list(completion))
+            for prompt, completion in zip(prompts, completions, strict=True)
+        ]
+        found = scorer.score(items, tick)
+        return found.value, found.shortened
     keep = 1 if loaded.tokenizer.cls_token_id is not None else 0
     sequences, shortened = [], 0
     for prompt, completion in zip(prompts, completions, strict=True):
@@ -113,3 +130,43 @@ def score_completions(
         tick=tick,
     )
     return scores, shortened
+
+
+def pair_gaps(
+    loaded: Loaded,
+    pairs: Sequence[Pair],
+    *,
+    max_length: int,
+    batch_size: int,
+    tick: Tick | None = None,
+) -> tuple[list[float], int]:
+    """Return each pair's log-odds for its chosen side, and how many were shortened.
+
+    Of plain models they are the difference of two scores.
+    """
+    if isinstance(loaded.model, RewardModel):
+        scorer = Scorer(
+            loaded.model, loaded.tokenizer, max_length=max_length, batch_size=batch_size
+        )
+        sides = [
+            [
+                Item(pair.prompt, text, pair.extra)
+                for pair, text in zip(pairs, of, strict=True)
+            ]
+            for of in ([p.chosen for p in pairs], [p.rejected for p in pairs])
+        ]
+        gaps: list[float] = scorer.log_odds(*sides).tolist()
+        if tick is not None:
+            tick(2 * len(pairs))
+        return gaps, scorer.encoder.shortened
+    rows, shortened = pair_tokens(loaded.tokenizer, pairs, max_length)
+    scores = reward_scores(
+        loaded.model,
+        [row.prompt + row.chosen for row in rows]
+        + [row.prompt + row.rejected for row in rows],
+        pad_token_id=int(loaded.tokenizer.pad_token_id or 0),
+        batch_size=batch_size,
+        tick=tick,
+    )
+    count = len(rows)
+    return [scores[i] - scores[count + i] for i in range(count)], shortened

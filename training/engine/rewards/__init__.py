@@ -1,0 +1,1 @@
+"""Reward models of many kinds: a backbone, a head, a loss and an aggregation."""
