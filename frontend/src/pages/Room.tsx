@@ -136,9 +136,17 @@ function Tasks() {
   return laid.map((assignment) => {
     const visible = assignment.id === front?.id;
     return (
-      <Activity key={assignment.id} mode={visible ? "visible" : "hidden"}>
-        <Task assignment={assignment} front={visible} />
-      </Activity>
+      // The mark is outside: what is hidden is drawn when there is time.
+      <div
+        key={assignment.id}
+        className="slot"
+        data-front={visible}
+        data-assignment={assignment.id}
+      >
+        <Activity mode={visible ? "visible" : "hidden"}>
+          <Task assignment={assignment} front={visible} />
+        </Activity>
+      </div>
     );
   });
 }
@@ -147,7 +155,7 @@ function Task({ assignment, front }: { assignment: Assignment; front: boolean })
   const { workspace } = useWorkspace();
   const questions = workspace.desk.questionsOf(assignment);
   return (
-    <div className="task" data-front={front} data-assignment={assignment.id}>
+    <div className="task">
       <Conversation assignment={assignment} />
       {inCards({ task: assignment, questions }) ? (
         <Cards assignment={assignment} />

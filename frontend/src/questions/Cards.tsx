@@ -77,7 +77,7 @@ function CardFrame({ completion, place, badge, children, style, frame, dragging 
   const { workspace, desk, view } = useWorkspace();
   const current = desk.focus.completion === place;
   const own = useRef<HTMLElement | null>(null);
-  // One function for good: a new one each time would be measured each time, forever.
+  // One function for good, so that drawing again does not detach the card.
   const hold = useCallback(
     (element: HTMLElement | null) => {
       own.current = element;
