@@ -58,7 +58,9 @@ export function HelpSheet() {
   }, [waiting, keys, workspace]);
 
   const shown = (action: Action): boolean =>
-    !/^(choose|select)-.$/.test(action.name) || action.enabled(workspace);
+    // Digits say the same while text is selected: they are listed once.
+    !/^(choose|select)-.$/.test(action.name) ||
+    (action.mode === "task" && action.enabled(workspace));
 
   return (
     <dialog ref={dialog} className="sheet" aria-labelledby="sheet-title" onClose={close}>

@@ -35,8 +35,11 @@ function onArrow(event: KeyboardEvent<HTMLElement>): void {
   }
   if (by === undefined || at < 0) return;
   event.preventDefault();
-  const next = buttons[Math.max(0, Math.min(buttons.length - 1, at + by))];
-  if (!next || next === buttons[at]) return;
+  // Among radio buttons the first arrow chooses the first, as nothing is chosen yet.
+  const radio = buttons[at]?.getAttribute("role") === "radio";
+  const from = radio ? buttons.findIndex((each) => each.ariaChecked === "true") : at;
+  const next = buttons[Math.max(0, Math.min(buttons.length - 1, from + by))];
+  if (!next || next === buttons[from]) return;
   if (next.getAttribute("role") === "radio") next.click();
   next.focus();
 }
