@@ -19,7 +19,7 @@ from tests.bench.study import data_file, platform, wait_for
 
 Row = dict[str, Any]
 # One prompt a batch: each text is then read once for the many pairs it is in.
-RECIPE = {"group_by_prompt": True, "batch_size": 32, "max_length": 256}
+RECIPE = {"group_by_prompt": True, "max_length": 256, "dropout": True}
 
 
 def main() -> None:

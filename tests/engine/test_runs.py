@@ -55,6 +55,19 @@ def test_a_run_of_one_step_learns(workspace: Workspace) -> None:
     assert step["metrics"]["learning_rate"] == params["learning_rate"]
 
 
+def test_dropout_is_left_out_unless_it_is_asked_for(workspace: Workspace) -> None:
+    """Without it a step that changes nothing can be repeated; with it, it cannot."""
+
+    def change(*, dropout: bool) -> float:
+        params = FAST | {"learning_rate": 0.0, "batch_size": 48, "epochs": 2}
+        spec = workspace.spec("reward", params=params | {"dropout": dropout})
+        losses = workspace.run(spec, f"run-{dropout}").losses()
+        return abs(losses[2] - losses[1])
+
+    assert change(dropout=False) < 1e-5
+    assert change(dropout=True) > 1e-4
+
+
 def test_margin_asks_for_larger_differences(workspace: Workspace) -> None:
     rows = [pair_row(i, margin=3.0) for i in range(16)]
     data = {"train": str(write_rows(workspace.path / "m.parquet", rows))}

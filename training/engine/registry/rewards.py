@@ -30,6 +30,12 @@ REWARD_BT = Preset(
         common.batch_size(16),
         common.max_length(512),
         Param(
+            "dropout",
+            "bool",
+            False,
+            "Train with the model's own dropout: steadier where few texts repeat.",
+        ),
+        Param(
             "soft_labels",
             "bool",
             True,

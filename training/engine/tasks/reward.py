@@ -114,6 +114,7 @@ def _trainer(
         model=model,
         args=RewardConfig(
             **arguments,
+            disable_dropout=not context.flag("dropout"),
             center_rewards_coefficient=context.optional("center_rewards_coefficient"),
         ),
         data_collator=UniqueSequences(int(loaded.tokenizer.pad_token_id or 0)),
