@@ -60,7 +60,8 @@ def test_dropout_is_left_out_unless_it_is_asked_for(workspace: Workspace) -> Non
 
     def change(*, dropout: bool) -> float:
         params = FAST | {"learning_rate": 0.0, "batch_size": 48, "epochs": 2}
-        spec = workspace.spec("reward", params=params | {"dropout": dropout})
+        params |= {"dropout": dropout}
+        spec = workspace.spec("reward", source="tiny:encoder", params=params)
         losses = workspace.run(spec, f"run-{dropout}").losses()
         return abs(losses[2] - losses[1])
 
