@@ -115,10 +115,10 @@ CASES = {
     "evidence": Case(
         [TWO_PRINCIPLES],
         1,
-        "1 2 e v ArrowRight Enter",
+        "1 e v ArrowRight Enter ArrowDown 2",
         [
-            {"verdict": "yes"},
-            {"verdict": "no", "evidence": [{"completion": "A", "start": 0, "end": 9}]},
+            {"verdict": "yes", "evidence": [{"completion": "A", "start": 0, "end": 9}]},
+            {"verdict": "no"},
         ],
     ),
     "critique": Case(

@@ -96,6 +96,15 @@ export function evidenceAsked({ desk }: Workspace): boolean {
   return question?.kind === "principle" && question.evidence !== "off";
 }
 
+/** Keys have gone on from the verdict just given: evidence is for that one. */
+function toVerdict({ desk }: Workspace): void {
+  const { form, focus } = desk.hand;
+  const question = form && questionAt(form, focus);
+  if (!form || question?.kind !== "principle") return;
+  const { verdicts } = desk.hand.answer(question) as PrincipleAnswer;
+  if (!verdicts[cellKey(form.task, focus)]) desk.hand.moveRow(-1);
+}
+
 /** Take the selected words as evidence for the principle in focus. */
 export function takeEvidence(workspace: Workspace): void {
   const { desk } = workspace;
@@ -131,8 +140,9 @@ export const selecting: readonly Action[] = [
     mode: "task",
     enabled: evidenceAsked,
     perform: (workspace) => {
-      if (workspace.desk.state.get().selection) takeEvidence(workspace);
-      else begin(workspace);
+      if (workspace.desk.state.get().selection) return takeEvidence(workspace);
+      toVerdict(workspace);
+      begin(workspace);
     },
   },
   {
