@@ -261,7 +261,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("choose", each_with(category="odd"), "judgments.0.category", "safe or unsafe"),
     ("choose", each_with(target="task"), "judgments.0.target", "completion"),
     ("choose", twice, "judgments.3.target", "more than one category"),
-    ("step", each_with(index=9), "judgments.0.index", "below 2"),
+    ("step", each_with(index=9), "judgments.0.index", "number of steps"),
     ("step", each_with(label="odd"), "judgments.0.label", "right or wrong"),
     ("step", without_first, "judgments", "label for step 1 of"),
     ("first-error", twice, "judgments.3.index", "first one alone"),

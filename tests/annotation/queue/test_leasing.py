@@ -52,7 +52,7 @@ def test_assignment_shows_texts_and_nothing_about_where_they_came_from(
         "completions",
         "answer",
     }
-    assert set(assignment["prompt"]) == {"messages", "context"}
+    assert set(assignment["prompt"]) == {"messages", "context", "passages"}
     assert [set(c) for c in assignment["completions"]] == [
         {"id", "label", "messages"},
         {"id", "label", "messages"},
