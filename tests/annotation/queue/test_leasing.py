@@ -53,9 +53,12 @@ def test_assignment_shows_texts_and_nothing_about_where_they_came_from(
         "answer",
     }
     assert set(assignment["prompt"]) == {"messages", "context", "passages"}
-    assert [set(c) for c in assignment["completions"]] == [
-        {"id", "label", "messages"},
-        {"id", "label", "messages"},
+    shown = {"id", "label", "messages", "trace", "steps", "outcome"}
+    assert [set(c) for c in assignment["completions"]] == [shown, shown]
+    # Nothing was asked that reveals an outcome, or labels steps.
+    assert [(c["outcome"], c["steps"]) for c in assignment["completions"]] == [
+        (None, None),
+        (None, None),
     ]
     assert [c["label"] for c in assignment["completions"]] == ["A", "B"]
     text = response.content.decode()
