@@ -39,7 +39,7 @@ def test_model_directory_that_is_none(
 ) -> None:
     spec = workspace.spec("dpo", source=str(workspace.path))
     error = failed(workspace.run(spec, "run"))
-    assert "train.parquet" in error["found"]
+    assert error["found"] == "a directory without config.json and weights"
     told = capsys.readouterr().err
     assert error["expected"] in told and error["fix"] in told
 

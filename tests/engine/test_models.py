@@ -147,11 +147,11 @@ def test_source_that_is_none_says_what_would_be(source: str, expected: str) -> N
     assert caught.value.fix
 
 
-def test_directory_without_a_model_lists_what_it_holds(tmp_path: Path) -> None:
+def test_directory_without_a_model_says_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no weights here")
     with pytest.raises(FixableError) as caught:
         load_reward(ModelPart(source=str(tmp_path)))
-    assert "notes.txt" in caught.value.found
+    assert caught.value.found == "a directory without config.json and weights"
     assert "config.json" in caught.value.expected
 
 
