@@ -86,7 +86,7 @@ function Line() {
   const hint = question?.kind === "principle" ? t.select.hintEvidence : t.select.hint;
   return (
     <div className="line" data-correcting={back > 0}>
-      <p className={titled ? "asked narrow-only" : "asked"}>{back > 0 ? t.bar.back(back) : question?.text}</p>
+      <p dir="auto" className={titled ? "asked narrow-only" : "asked"}>{back > 0 ? t.bar.back(back) : question?.text}</p>
       <p className="said" role="status" key={desk.notice?.n}>
         {desk.notice?.text ?? (view.mode === "select" ? hint : said)}
       </p>
@@ -119,7 +119,7 @@ function Asked({ question, alone }: { question: Question; alone: boolean }) {
       data-focused={!alone && focused}
       data-settled={settled}
     >
-      {!alone && !isRow(question) && <h3>{question.text}</h3>}
+      {!alone && !isRow(question) && <h3 dir="auto">{question.text}</h3>}
       {question.help && (focused || alone) && <p className="help">{question.help}</p>}
       {settled && <p className="help">{t.bar.settled}</p>}
       <div className="panel-body" inert={settled}>
