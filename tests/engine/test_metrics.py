@@ -121,10 +121,11 @@ def test_resampling_texts_is_wider_when_few_texts_carry_all_rows() -> None:
 
 
 def test_intervals_over_texts_hold_the_truth_as_often_as_they_say() -> None:
-    """Two predictors on the same pairs of 24 texts, in 400 worlds of known difference.
+    """Two predictors on the same pairs of 24 texts, in worlds of known difference.
 
-    The truth is the mean over many further worlds; at 95 % the share of intervals
-    that hold it is 0.95, give or take three standard errors of 0.011.
+    The truth is the mean over many further worlds; at 95 % the share of 1,200 intervals
+    that hold it is 0.95, give or take three standard errors of 0.0063. Weighing rows by
+    the product of their texts' counts holds it in 0.973 of them: too wide.
     """
     draw = np.random.default_rng(0)
     pairs = np.array([(a, b) for a in range(24) for b in range(a)])
@@ -140,10 +141,10 @@ def test_intervals_over_texts_hold_the_truth_as_often_as_they_say() -> None:
         )
         return (better.astype(float) - worse.astype(float)).tolist()
 
-    truth = float(np.mean([np.mean(world()) for _ in range(4000)]))
-    found = [bootstrap_over_items(world(), items, resamples=400) for _ in range(400)]
+    truth = float(np.mean([np.mean(world()) for _ in range(8000)]))
+    found = [bootstrap_over_items(world(), items, resamples=400) for _ in range(1200)]
     held = np.mean([one.low <= truth <= one.high for one in found])
-    assert 0.917 <= held <= 0.983
+    assert 0.931 <= held <= 0.969
 
 
 def test_bootstrap_refuses_rows_without_groups() -> None:
