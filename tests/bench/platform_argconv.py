@@ -4,8 +4,8 @@ Trains on the consensus of each pair's workers, one epoch, three seeds; tests on
 pairs that the published aggregate decides. The median seed's accuracy stands beside
 the baselines, with the paired bootstrap over texts. `--seeds 0` for a quick look.
 
-Settings are never chosen on the test pairs: `--leave-out TEXT` tests on the training
-debates whose title holds the text, and trains on the others.
+To choose settings off the test pairs, `--leave-out TEXT` tests on the training debates
+whose title holds the text, and trains on the others.
 """
 
 import argparse
