@@ -11,6 +11,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from unittest import mock
 
@@ -45,9 +46,14 @@ class Watch(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Find the frame of the loop and copy what it holds."""
-        frame = sys._getframe()
+        frame: FrameType | None = sys._getframe()
         while frame is not None and "vf_loss_stats" not in frame.f_locals:
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
+        if frame is None:
+            raise LookupError(
+                "expected the trainer's loop, with vf_loss_stats, among the callers; "
+                "found none: this reads TRL 1.12"
+            )
         for name in KEPT:
             value = frame.f_locals[name]
             if isinstance(value, torch.Tensor):
