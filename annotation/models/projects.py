@@ -1,8 +1,15 @@
 """Projects, who belongs to them, and the versioned questions they ask."""
 
+import secrets
+
 from django.conf import settings
 from django.db import models as orm  # a project's `models` are model versions
 from django.db.models import Q
+
+
+def secret_seed() -> int:
+    """Return a number to draw from that nobody guesses."""
+    return secrets.randbits(62)
 
 
 class Project(orm.Model):
@@ -29,7 +36,9 @@ class Project(orm.Model):
     )
     validation_share = orm.FloatField(default=0.1)
     test_share = orm.FloatField(default=0.1)
-    seed = orm.BigIntegerField(default=0, help_text="Seeds the presented orders.")
+    seed = orm.BigIntegerField(
+        default=secret_seed, help_text="Secret: presented orders are drawn from it."
+    )
     created_at = orm.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,6 +1,5 @@
 """Projects: made once, with their questions, scales and members."""
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -48,8 +47,6 @@ def create_project(
     settings["guidelines"] = settings.get("guidelines") or chosen.guidelines
     settings["overlap"] = settings.get("overlap") or chosen.overlap
     settings.setdefault("routing", chosen.routing)
-    # Whoever knows the seed can work out which side is which model.
-    settings.setdefault("seed", secrets.randbits(62))
     try:
         with transaction.atomic():
             project = Project.objects.create(slug=slug, name=name or slug, **settings)
