@@ -19,7 +19,7 @@ from annotation.api.uploads import uploaded
 from annotation.errors import InvalidInput, NotFound
 from annotation.models import Import
 from annotation.permissions import project_for
-from annotation.projections.query import Kind, Split, ViewQuery
+from annotation.projections.query import Aggregate, Kind, Split, ViewQuery
 from annotation.projections.trl import Shape
 from annotation.services.cards import card_alone
 from annotation.services.exporting import Export
@@ -172,7 +172,7 @@ class ExportChoices(BaseModel):
         None, description="Default: all for rows, train alone for TRL's shapes."
     )
     kind: list[Kind] | None = Field(None, description="Kinds of actors.")
-    aggregate: Literal["label", "consensus"] = "label"
+    aggregate: Aggregate = "label"
     ties: Literal["keep", "drop"] = "keep"
     margins: bool = Field(False, description="A margin column in TRL's shapes.")
     licence: Annotated[str, Field(max_length=200)] = Field(

@@ -1,41 +1,55 @@
 """Consensus: what the labels of a task say together, one row a pair and criterion."""
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
 from annotation.projections.pairs import PairRow
+from annotation.projections.reliability import Reliability
 
-CONSENSUS = "consensus@1"
+CONSENSUS, RELIABILITY = "consensus@1", "reliability@1"
 ANNOTATOR = "consensus"
 
 
-def consensus(rows: Iterable[PairRow]) -> list[PairRow]:
+def consensus(
+    rows: Iterable[PairRow], weighed: Reliability | None = None
+) -> list[PairRow]:
     """Return one row for each pair and criterion of one task.
 
     The soft label is the weighted mean of the labels' soft labels, the margin that of
     their signed margins, where given. What more than half of the weight prefers is
     chosen; at exactly half the row is a tie. `agreement` is the share of the largest
     of the three opinions (one better, the other better, tie). `src` holds them all.
+
+    Where labels were weighed by their annotators' reliability, the soft label is the
+    probability that the chosen is better and half of that of a tie, and `agreement` is
+    the largest of the three probabilities.
     """
     together: dict[tuple[str | None, str, str], list[PairRow]] = {}
     for row in rows:
         low, high = sorted((row.chosen_id, row.rejected_id))
         together.setdefault((row.criterion, low, high), []).append(row)
     return [
-        _one(members, first, f"{criterion or 'overall'}:{number}")
+        _one(members, first, f"{criterion or 'overall'}:{number}", weighed)
         for number, ((criterion, first, _), members) in enumerate(together.items())
     ]
 
 
-def _one(rows: list[PairRow], first: str, name: str) -> PairRow:
+def _one(
+    rows: list[PairRow], first: str, name: str, weighed: Reliability | None
+) -> PairRow:
     total = math.fsum(row.weight for row in rows)
     if total <= 0:
         raise ValueError(
             f"task {rows[0].task}: expected weights above 0, found {total}"
         )
-    share = math.fsum(row.weight * _toward(row, first) for row in rows) / total
+    if weighed is None:
+        share = math.fsum(row.weight * _toward(row, first) for row in rows) / total
+        agreement = _largest_opinion(rows, first) / total
+    else:
+        belief = weighed.toward(rows[0], first)
+        share, agreement = belief[0] + belief[2] / 2, max(belief)
     measured = [row for row in rows if row.margin is not None]
     weight = math.fsum(row.weight for row in measured)
     margin = (
@@ -43,10 +57,6 @@ def _one(rows: list[PairRow], first: str, name: str) -> PairRow:
         if weight
         else None
     )
-    opinions: Counter[float] = Counter()
-    for row in rows:
-        toward = _toward(row, first)
-        opinions[0.5 if toward == 0.5 else float(toward > 0.5)] += row.weight  # type: ignore[assignment]
     # Sums of thirds and tenths must not turn an even split into a preference.
     tie = math.isclose(share, 0.5, abs_tol=1e-9)
     first_wins = share > 0.5 or tie
@@ -76,15 +86,24 @@ def _one(rows: list[PairRow], first: str, name: str) -> PairRow:
         split=sample.split,
         src=sorted({source for row in rows for source in row.src}),
         task=sample.task,
-        transform=CONSENSUS,
+        transform=RELIABILITY if weighed else CONSENSUS,
         chosen_id=sample.chosen_id,
         rejected_id=sample.rejected_id,
         annotator_kind=kinds.pop() if len(kinds) == 1 else "mixed",
         source=sample.source,
         round=sample.round,
         votes=len(rows),
-        agreement=max(opinions.values()) / total,
+        agreement=agreement,
     )
+
+
+def _largest_opinion(rows: list[PairRow], first: str) -> float:
+    """Return the weight of the opinion that most hold: one, the other, or tie."""
+    weights: dict[float, float] = defaultdict(float)
+    for row in rows:
+        toward = _toward(row, first)
+        weights[0.5 if toward == 0.5 else float(toward > 0.5)] += row.weight
+    return max(weights.values())
 
 
 def _toward(row: PairRow, first: str) -> float:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from annotation.errors import InvalidInput
 
 Split = Literal["train", "validation", "test"]
+Aggregate = Literal["label", "consensus", "reliability"]
 Kind = Literal["human", "model", "rule", "end_user"]
 
 
@@ -31,8 +32,11 @@ class ViewQuery(BaseModel):
     )
     since: datetime | None = Field(None, description="Answers from then on.")
     until: datetime | None = Field(None, description="Answers before then.")
-    aggregate: Literal["label", "consensus"] = Field(
-        "label", description="A row for each label, or for each task and criterion."
+    aggregate: Aggregate = Field(
+        "label",
+        description="A row for each label, or one for each task and criterion: what its"
+        " labels say together (consensus), or what they say when each counts by how"
+        " reliable its annotator is (reliability).",
     )
     ties: Literal["keep", "drop"] = Field(
         "keep", description="A kept tie is a row with soft label 0.5."

@@ -26,6 +26,7 @@ from annotation.models import (
 )
 from annotation.projections.consensus import consensus
 from annotation.projections.query import ViewQuery
+from annotation.projections.reliability import reliability
 from annotation.projections.rows import Answered, Messages, Row
 from annotation.projections.views import View, view_named
 from annotation.services.agreement import left_out
@@ -110,6 +111,16 @@ def _made(
                     yield row
 
     by_actor = view.by_actor is not None
+    weighed = None
+    if query.aggregate == "reliability":
+        # Who is reliable shows only over all labels: they are read once before.
+        unseen = Tally()
+        weighed = reliability(
+            row
+            for answer in stream_answers(project, query, unseen)
+            for row in view.rows_of(answer, unseen.dropped, scales)
+            if query.takes(row.criterion)
+        )
     answers = stream_answers(
         project, query, tally, by_actor=by_actor, traces=view.traces
     )
@@ -119,8 +130,8 @@ def _made(
         return
     for _, group in groupby(answers, key=lambda answer: answer.task):
         rows: Iterable[Any] = rows_of(group)
-        if query.aggregate == "consensus":
-            rows = consensus(rows)
+        if query.aggregate != "label":
+            rows = consensus(rows, weighed)
         for row in rows:
             if view.name == "pairs" and row.is_tie and query.ties == "drop":
                 tally.dropped["tie"] += 1

@@ -1,6 +1,6 @@
 """A MiniLM reward model on real crowd judgements, through the platform.
 
-Trains on the consensus of each pair's workers, one epoch, three seeds; tests on the
+Trains on what each pair's workers say together, one epoch, three seeds; tests on the
 pairs that the published aggregate decides. The median seed's accuracy stands beside
 the baselines, with the paired bootstrap over texts. `--seeds 0` for a quick look.
 
@@ -27,6 +27,9 @@ def main() -> None:
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--model", default="wheel:minilm")
     parser.add_argument("--params", type=json.loads, default=RECIPE, help="as JSON")
+    parser.add_argument(
+        "--aggregate", choices=["consensus", "reliability"], default="consensus"
+    )
     parser.add_argument("--leave-out", help="test on training debates with this text")
     given = parser.parse_args()
     train = read(data_file("argconv/pairs_train.jsonl.gz"))
@@ -40,7 +43,9 @@ def main() -> None:
         write(files[0], train)
         count = write(files[1], decided(test))
         print(f"{count} test pairs are decided by the published aggregate")
-        results = study(files, given.model, given.seeds.split(","), given.params)
+        results = study(
+            files, given.model, given.seeds.split(","), given.params, given.aggregate
+        )
     report(results)
 
 
@@ -70,7 +75,11 @@ def decided(rows: list[Row]) -> list[Row]:
 
 
 def study(
-    files: list[Path], base: str, seeds: list[str], params: dict[str, Any]
+    files: list[Path],
+    base: str,
+    seeds: list[str],
+    params: dict[str, Any],
+    aggregate: str,
 ) -> list[dict[str, Any]]:
     """Import, freeze, train and evaluate; return a dictionary a seed."""
     from django.conf import settings
@@ -89,7 +98,7 @@ def study(
             project=project, path=path, options=ImportOptions(closed=True)
         )
         print(path.name, row.counts)
-    snapshot = create_snapshot(project=project, query={"aggregate": "consensus"})
+    snapshot = create_snapshot(project=project, query={"aggregate": aggregate})
     snapshot = freeze(snapshot.pk)
     print("snapshot", snapshot.manifest["counts"])
     results = []

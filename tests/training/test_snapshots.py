@@ -144,6 +144,7 @@ def test_the_same_query_over_the_same_record_gives_the_same_bytes(
         ({"sources": ["toy"]}, (5, 1, 3)),
         ({"pools": ["experts"]}, (0, 0, 0)),
         ({"aggregate": "consensus"}, (3, 1, 1)),
+        ({"aggregate": "reliability"}, (3, 1, 1)),
     ],
 )
 def test_the_filter_decides_what_goes_in(

@@ -75,6 +75,10 @@ class FreezeForm(forms.Form):
         choices=[
             ("label", "one row a label"),
             ("consensus", "one row a task: what its labels say together"),
+            (
+                "reliability",
+                "one row a task: its labels, each by how reliable its annotator is",
+            ),
         ],
         widget=UnfoldAdminSelectWidget,
     )

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from tqdm import tqdm
 
 from annotation.errors import HoneError, InvalidInput
-from annotation.projections.query import read_query
+from annotation.projections.query import Aggregate, read_query
 from annotation.projections.trl import Shape
 from annotation.services.answers import named_project
 from annotation.services.cards import card
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             help="TRL's shapes: train alone; rows: all",
         )
         parser.add_argument("--kind", action="append", help="of actor: human, model")
-        parser.add_argument("--aggregate", choices=["label", "consensus"])
+        parser.add_argument("--aggregate", choices=get_args(Aggregate))
         parser.add_argument(
             "--margins", action="store_true", help="a margin column in TRL shapes"
         )

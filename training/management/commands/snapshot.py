@@ -2,12 +2,13 @@
 
 import json
 import sys
-from typing import Any
+from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandParser
 from tqdm import tqdm
 
 from annotation.errors import HoneError
+from annotation.projections.query import Aggregate
 from annotation.projections.views import VIEWS
 from annotation.services.answers import named_project
 from training.models import Snapshot
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--query", type=json.loads, default={}, help="further filters, as JSON"
         )
-        parser.add_argument("--aggregate", choices=["label", "consensus"])
+        parser.add_argument("--aggregate", choices=get_args(Aggregate))
         parser.add_argument("--ties", choices=["keep", "drop"])
         parser.add_argument(
             "--kind", action="append", help="human or model; may be given several times"
