@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from training.engine import checkpoints
+from training.engine.averaging import averaged_weights
 from training.engine.context import RunContext
 from training.engine.errors import Interrupted, StopState, require_free
 from training.engine.models import parameter_bytes
@@ -89,11 +90,13 @@ class RunCallback(TrainerCallback):
     Attributes:
         stopped: the state the supervisor asked for, once it has.
         out_of_time: True if the time limit ended the loop early.
+        averaged_steps: the steps in the averaged weights; None without averaging.
     """
 
     def __init__(self, context: RunContext, *, deadline: float | None = None) -> None:
         self.stopped: StopState | None = None
         self.out_of_time = False
+        self.averaged_steps: int | None = None
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
         self._context = context
@@ -235,19 +238,27 @@ def train(
     """
     model = trainer.model
     assert isinstance(model, torch.nn.Module)
+    path = start.checkpoint.path if start.checkpoint else None
+    average = averaged_weights(trainer, context, path)
     # Two checkpoints are kept while a third is written, and the model comes on top.
     needed = parameter_bytes(model) * (3 * _ADAM_COPIES + 1)
+    needed += 3 * average.nbytes if average else 0
     if not (context.params["checkpoint_steps"] or context.params["checkpoint_seconds"]):
         needed = parameter_bytes(model) * 2
     require_free(context.out, needed)
     trainer.remove_callback(PrinterCallback)
     if not sys.stderr.isatty():
         trainer.remove_callback(ProgressCallback)
+    if average:
+        # Before the callback that seals the checkpoint it writes to.
+        trainer.add_callback(average)
     trainer.add_callback(callback)
-    path = start.checkpoint.path if start.checkpoint else None
     trainer.train(resume_from_checkpoint=str(path) if path else None)
     if callback.stopped is not None:
         raise Interrupted(callback.stopped, trainer.state.global_step)
+    if average:
+        average.give()
+        callback.averaged_steps = average.steps
     return trainer.state
 
 

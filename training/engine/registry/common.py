@@ -88,6 +88,29 @@ MAX_GRAD_NORM = Param(
     minimum=0.0,
     maximum=1e6,
 )
+AVERAGING = Param(
+    "averaging",
+    "str",
+    "none",
+    "Save a moving average of the weights, or the mean of a run's last steps.",
+    choices=("none", "ema", "tail"),
+)
+AVERAGING_DECAY = Param(
+    "averaging_decay",
+    "float",
+    0.99,
+    "What the moving average keeps of itself a step; less at first (ema).",
+    minimum=0.0,
+    maximum=0.999999,
+)
+AVERAGING_SHARE = Param(
+    "averaging_share",
+    "float",
+    0.5,
+    "Share of the steps, the last ones, that the mean is over (tail).",
+    minimum=0.001,
+    maximum=1.0,
+)
 GROUP_BY_LENGTH = Param(
     "group_by_length",
     "bool",
@@ -143,6 +166,9 @@ LOOP = (
     SCHEDULE,
     WEIGHT_DECAY,
     MAX_GRAD_NORM,
+    AVERAGING,
+    AVERAGING_DECAY,
+    AVERAGING_SHARE,
     GROUP_BY_LENGTH,
     POOL_LABELS,
     GRADIENT_CHECKPOINTING,

@@ -124,7 +124,10 @@ def subset_report(kept: subset.Subset, callback: RunCallback) -> dict[str, Any] 
 def training_metrics(callback: RunCallback) -> dict[str, Any]:
     """Return the first and last logged values of the loop."""
     metrics: dict[str, Any] = {f"first/{k}": v for k, v in callback.first.items()}
-    return metrics | {f"last/{k}": v for k, v in callback.last.items()}
+    metrics |= {f"last/{k}": v for k, v in callback.last.items()}
+    if callback.averaged_steps is not None:
+        metrics["averaging/steps"] = callback.averaged_steps
+    return metrics
 
 
 def validate_reward(
