@@ -1,7 +1,7 @@
 /** Entries for the outbox, made of what is on the desk. */
 import { uuid } from "./ids";
 import type { AnswerEntry, SkipEntry } from "./outboxStorage";
-import type { Past } from "./past";
+import type { Past } from "./desk/past";
 import type { Assignment, FlagJudgment, Judgment } from "./types";
 
 /** A skip waits this long before it is sent, so that undo can take it back. */

@@ -4,6 +4,7 @@
  * restarts and sign-outs. Sending twice is harmless: the client id stays.
  */
 import { ApiError, OfflineError, type Api } from "./api";
+import { afterPaint } from "./painting";
 import { Store } from "./store";
 import type { FeedbackReceipt } from "./types";
 import type { Entry, OutboxStorage } from "./outboxStorage";
@@ -95,7 +96,8 @@ export class Outbox {
     await this.#parts.storage.put(entry);
     this.#count([...this.status.get().entries, entry]);
     this.#broadcast({});
-    this.kick();
+    // It is safe here; the next task is painted before it is sent.
+    afterPaint(() => this.kick());
   }
 
   /** Undo an entry that has not been sent; false when it is too late. */

@@ -1,5 +1,5 @@
 import { IDBFactory } from "fake-indexeddb";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ApiError, OfflineError } from "../src/api";
 import { Outbox } from "../src/outbox";
 import { OutboxStorage, type AnswerEntry, type SkipEntry } from "../src/outboxStorage";
@@ -332,4 +332,46 @@ test("without storage, add says so instead of losing the answer", async () => {
     tab: "tab-1",
   });
   await expect(outbox.add(answer())).rejects.toThrow("IndexedDB");
+});
+
+describe("sending", () => {
+  let frames: FrameRequestCallback[];
+
+  beforeEach(() => {
+    frames = [];
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    vi.stubGlobal("requestAnimationFrame", (frame: FrameRequestCallback) => frames.push(frame));
+    vi.stubGlobal("cancelAnimationFrame", () => undefined);
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  async function added(): Promise<Outbox> {
+    const outbox = tab();
+    await outbox.signedIn("alice");
+    await outbox.settled();
+    await outbox.add(answer());
+    await outbox.settled();
+    expect(await storage().all()).toHaveLength(1);
+    expect(server.calls).toEqual([]);
+    return outbox;
+  }
+
+  test("waits for the next task to be painted; the answer is on the disk by then", async () => {
+    const outbox = await added();
+    frames[0]?.(0);
+    vi.advanceTimersByTime(1);
+    await outbox.settled();
+    expect(server.calls).toEqual(["c1"]);
+  });
+
+  test("waits for no frame of a page that paints none", async () => {
+    const outbox = await added();
+    vi.advanceTimersByTime(1000);
+    await outbox.settled();
+    expect(server.calls).toEqual(["c1"]);
+  });
 });

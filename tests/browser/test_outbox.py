@@ -183,6 +183,7 @@ def test_a_refused_answer_is_shown_kept_and_can_be_saved(world: World) -> None:
     expect(page.locator(".sync")).to_have_text("1 refused")
     page.unroute("**/feedback")
     page.reload()
+    expect(front(page)).to_be_visible()  # the bar of the page that opens is another
     expect(page.locator(".sync")).to_have_text("1 refused")
     page.locator(".sync").click()
     expect(page.get_by_text("It names no scale of ours.")).to_be_visible()

@@ -7,6 +7,9 @@ import { useStore } from "../store";
 
 export const WorkspaceContext = createContext<Workspace | null>(null);
 
+/** The form of a task that is laid out behind the one on the screen. */
+export const AheadContext = createContext<Form | null>(null);
+
 export function useWorkspace(): { workspace: Workspace; desk: DeskState; view: View } {
   const workspace = use(WorkspaceContext);
   if (!workspace) throw new Error("useWorkspace needs a WorkspaceContext around it");
@@ -17,8 +20,8 @@ export function useWorkspace(): { workspace: Workspace; desk: DeskState; view: V
   };
 }
 
-/** The form of the task on the screen; null where there is none. */
+/** The form of the task that this is part of: the one on the screen, or one behind. */
 export function useForm(): Form | null {
   const { workspace } = useWorkspace();
-  return workspace.desk.hand.form;
+  return use(AheadContext) ?? workspace.desk.hand.form;
 }

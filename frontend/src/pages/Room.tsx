@@ -1,5 +1,5 @@
 /** The room that a task lies in: what is read, the bar, and the keys. */
-import { Activity, useEffect, useMemo, type ReactNode } from "react";
+import { Activity, memo, useEffect, useMemo, useState, type ReactNode } from "react";
 import { actions, type Workspace as Parts } from "../actions";
 import { ActionButton } from "../components/ActionButton";
 import { Conversation } from "../components/Conversation";
@@ -10,9 +10,10 @@ import { QuestionBar } from "../components/QuestionBar";
 import { State } from "../components/State";
 import { SignInAgain } from "../components/SyncState";
 import { ProgressLine, TopBar } from "../components/TopBar";
-import { useWorkspace, WorkspaceContext } from "../components/workspace";
+import { AheadContext, useWorkspace, WorkspaceContext } from "../components/workspace";
 import type { Desk } from "../desk";
 import { listen } from "../keyboard";
+import { afterPaint } from "../painting";
 import { Cards } from "../questions/Cards";
 import { Palette } from "../questions/Palette";
 import { Panes } from "../questions/Panes";
@@ -95,21 +96,31 @@ export function Room({ parts, project, children }: Props) {
   );
 }
 
-function Furniture({ project, children }: { project: Project; children: ReactNode }) {
-  const { desk, view } = useWorkspace();
+/** Counts, with what is still on its way to the server. */
+function Counted({ slug }: { slug: string }) {
+  const { desk } = useWorkspace();
   const { status } = useOutbox();
   const unsent = status.entries.filter(
     (entry) =>
       entry.kind === "answer" &&
-      entry.project === project.slug &&
+      entry.project === slug &&
       !entry.refusal &&
       !entry.corrects &&
       !entry.body.supersedes,
   ).length;
+  return <ProgressLine progress={desk.progress} unsent={unsent} />;
+}
+
+function Sheet() {
+  const { view } = useWorkspace();
+  return view.mode === "sheet" && <HelpSheet />;
+}
+
+function Furniture({ project, children }: { project: Project; children: ReactNode }) {
   return (
     <div className="page workspace">
       <TopBar title={project.name}>
-        <ProgressLine progress={desk.progress} unsent={unsent} />
+        <Counted slug={project.slug} />
         <ActionButton name="help" className="plain wide-only">
           <span className="label">{t.top.keys}</span>
         </ActionButton>
@@ -122,21 +133,32 @@ function Furniture({ project, children }: { project: Project; children: ReactNod
         <Drawer project={project} />
       </main>
       <QuestionBar />
-      {view.mode === "sheet" && <HelpSheet />}
+      <Sheet />
     </div>
   );
 }
 
-/** The task in front, and the next one already laid out behind it. */
+function distinct(tasks: readonly (Assignment | null | undefined)[]): Assignment[] {
+  const found = tasks.filter((each) => each !== null && each !== undefined);
+  return [...new Map(found.map((each) => [each.id, each])).values()];
+}
+
+/** The task on the screen, and those behind it that are laid out by now. */
+function useLaid(shown: Assignment | null, queue: readonly Assignment[]): Assignment[] {
+  const wanted = useMemo(() => distinct([shown, ...queue.slice(0, 2)]), [shown, queue]);
+  const [laid, setLaid] = useState(wanted);
+  // One more is read and laid out only when the person has the next one in front.
+  useEffect(() => afterPaint(() => setLaid(wanted)), [wanted]);
+  const known = new Set(laid.map(({ id }) => id));
+  return wanted.filter((each) => each.id === shown?.id || known.has(each.id));
+}
+
+/** The task in front, and the next ones already laid out behind it. */
 function Tasks() {
   const { workspace, desk } = useWorkspace();
   const shown = workspace.desk.shown;
   const front = desk.at !== null || desk.phase !== "paused" ? shown : null;
-  const laid = useMemo(() => {
-    const all = [shown, ...desk.queue.slice(0, 2)].filter((each) => each !== null);
-    return [...new Map(all.map((each) => [each.id, each])).values()];
-  }, [shown, desk.queue]);
-  return laid.map((assignment) => {
+  return useLaid(shown, desk.queue).map((assignment) => {
     const visible = assignment.id === front?.id;
     return (
       // The mark is outside: what is hidden is drawn when there is time.
@@ -154,20 +176,28 @@ function Tasks() {
   });
 }
 
-function Task({ assignment, front }: { assignment: Assignment; front: boolean }) {
+/** Drawn again by what it watches itself: a key pressed in front leaves those behind. */
+const Task = memo(function Task({ assignment, front }: { assignment: Assignment; front: boolean }) {
   const { workspace } = useWorkspace();
-  const questions = workspace.desk.questionsOf(assignment);
-  return (
-    <div className="task">
-      <Conversation assignment={assignment} />
-      {inCards({ task: assignment, questions }) ? (
-        <Cards assignment={assignment} />
-      ) : (
-        <Panes assignment={assignment} front={front} />
-      )}
-    </div>
+  const { desk } = workspace;
+  const ahead = useMemo(
+    () => (front ? null : desk.formAhead(assignment)),
+    [front, desk, assignment],
   );
-}
+  const questions = desk.questionsOf(assignment);
+  return (
+    <AheadContext value={ahead}>
+      <div className="task">
+        <Conversation assignment={assignment} />
+        {inCards({ task: assignment, questions }) ? (
+          <Cards assignment={assignment} />
+        ) : (
+          <Panes assignment={assignment} front={front} />
+        )}
+      </div>
+    </AheadContext>
+  );
+});
 
 /** What stands in the place of a task when there is none. */
 function Standing({ project }: { project: Project }) {

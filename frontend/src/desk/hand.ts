@@ -1,5 +1,5 @@
 /** The answer in hand: what is put down for the task on the screen, and where keys go. */
-import type { DraftStore } from "./drafts";
+import type { DraftStore } from "../drafts";
 import {
   allRows,
   answerTo,
@@ -14,11 +14,11 @@ import {
   type Draft,
   type Focus,
   type Form,
-} from "./form";
-import type { Choice, Selection } from "./questions/kind";
-import type { Store } from "./store";
-import { ActiveTimer } from "./timer";
-import type { Assignment, FlagJudgment, Question } from "./types";
+} from "../form";
+import type { Choice, Selection } from "../questions/kind";
+import type { Store } from "../store";
+import { ActiveTimer } from "../timer";
+import type { Assignment, FlagJudgment, Question } from "../types";
 
 export interface HandState {
   draft: Draft;
@@ -54,6 +54,7 @@ export class Hand<S extends HandState = HandState> {
   timer = new ActiveTimer();
   #parts: HandParts<S>;
   #steps: Pick<HandState, "draft" | "focus">[] = [];
+  #form: Form | null = null;
 
   constructor(parts: HandParts<S>) {
     this.#parts = parts;
@@ -67,9 +68,17 @@ export class Hand<S extends HandState = HandState> {
     return this.#parts.state.get().focus;
   }
 
+  /** The same object for as long as nothing in it changes. */
   get form(): Form | null {
     const task = this.#parts.shown();
-    return task && { task, questions: this.#parts.questions(task), draft: this.draft };
+    if (!task) return null;
+    const { draft } = this;
+    const questions = this.#parts.questions(task);
+    const known = this.#form;
+    if (known?.task !== task || known.questions !== questions || known.draft !== draft) {
+      this.#form = { task, questions, draft };
+    }
+    return this.#form;
   }
 
   get complete(): boolean {

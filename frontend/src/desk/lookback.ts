@@ -1,13 +1,13 @@
 /** Undo: back to earlier answers and skips, and towards the present again. */
-import type { Api } from "./api";
-import type { DeskState } from "./desk";
-import { draftOf, type Draft } from "./form";
+import type { Api } from "../api";
+import type { DeskState } from "./state";
+import { draftOf, type Draft } from "../form";
 import type { Hand } from "./hand";
-import type { Outbox } from "./outbox";
+import type { Outbox } from "../outbox";
 import { mergePast } from "./past";
-import type { Store } from "./store";
-import { t } from "./strings";
-import type { Assignment, Project, Question } from "./types";
+import type { Store } from "../store";
+import { t } from "../strings";
+import type { Assignment, Project, Question } from "../types";
 
 export interface LookbackParts {
   state: Store<DeskState>;

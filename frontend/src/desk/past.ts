@@ -1,6 +1,6 @@
 /** What was answered or skipped before: what undo reaches. */
-import type { Entry } from "./outboxStorage";
-import type { Assignment, Judgment } from "./types";
+import type { Entry } from "../outboxStorage";
+import type { Assignment, Judgment } from "../types";
 
 export interface Past {
   kind: "answer" | "skip";

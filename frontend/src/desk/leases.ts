@@ -2,8 +2,8 @@
  * Tasks leased ahead for this tab: asked for in time, kept while the person is
  * there, let go when they are not.
  */
-import { ApiError, OfflineError, type Api } from "./api";
-import type { Assignment, AssignmentBatch, Project } from "./types";
+import { ApiError, OfflineError, type Api } from "../api";
+import type { Assignment, AssignmentBatch, Project } from "../types";
 
 /** Tasks held at once, and the number below which more are asked for. */
 const AHEAD = 5;
