@@ -33,6 +33,7 @@ const CALLS = [
   "get_talk",
   "say",
   "ask_again",
+  "upload_image",
 ];
 const HEAD = "// Written by `npm run types` from the API's schema; do not edit.\n\n";
 

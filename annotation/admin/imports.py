@@ -3,6 +3,7 @@
 from typing import Any, cast, get_args
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
@@ -13,6 +14,7 @@ from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
     UnfoldBooleanWidget,
 )
 
@@ -23,6 +25,7 @@ from annotation.services.importing import ImportOptions
 from annotation.services.importing.grouping import MOST
 from annotation.services.importing.options import Layout
 from annotation.services.importing.queued import receive
+from annotation.services.media import TYPES as IMAGE_TYPES
 from annotation.show import address, badge
 
 LAYOUTS = {
@@ -99,6 +102,39 @@ class ImportForm(forms.Form):
             each.widget.attrs["aria-describedby"] = f"help_{name}"
 
 
+class ImageForm(forms.Form):
+    """An image to upload beside the file; its script speaks to the API."""
+
+    file = forms.FileField(
+        required=False,
+        label="Image",
+        widget=UnfoldAdminFileFieldWidget,
+        help_text="PNG, JPEG, GIF, WebP or AVIF.",
+    )
+    alt = forms.CharField(
+        required=False,
+        max_length=300,
+        label="What it shows",
+        widget=UnfoldAdminTextInputWidget,
+        help_text="For people who cannot see it, and for models that read text alone.",
+    )
+    markdown = forms.CharField(
+        required=False,
+        label="The line for the text",
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+    def __init__(self) -> None:
+        super().__init__(prefix="image")
+        self.fields["file"].widget.attrs["accept"] = ",".join(
+            type_ for type_, _ in IMAGE_TYPES.values()
+        )
+        self.fields["markdown"].widget.attrs["readonly"] = True
+        for name in ("file", "alt"):
+            described = {"aria-describedby": f"help_image-{name}"}
+            self.fields[name].widget.attrs.update(described)
+
+
 @admin.register(Import)
 class ImportPage(Scoped):
     sees = "observe"
@@ -138,7 +174,15 @@ class ImportPage(Scoped):
         if posted and form.is_valid():
             return self._take(request, form.cleaned_data)
         return self.page(
-            request, "annotation/import_form.html", title="Import a file", form=form
+            request,
+            "annotation/import_form.html",
+            title="Import a file",
+            form=form,
+            image_form=ImageForm(),
+            image_max_bytes=settings.MEDIA_MAX_BYTES,
+            image_projects={
+                pk: each.slug for pk, each in projects(request, "research").items()
+            },
         )
 
     def _take(self, request: HttpRequest, given: dict[str, Any]) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Images of a project: uploaded by researchers, shown to members."""
+"""Images of a project: uploaded by those who write its prompts, shown to members."""
 
 from django.http import FileResponse, HttpRequest, HttpResponseBase
 from ninja import Router
@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from annotation.api import schemas
 from annotation.api.uploads import uploaded
-from annotation.permissions import project_for
+from annotation.permissions import project_for, require, token_allows
 from annotation.services.media import image_of, keep_image
+from annotation.services.own_turns import is_live
 
 router = Router(tags=["media"])
 FAILURES = dict.fromkeys((401, 403, 404, 422, 503), schemas.Failure)
@@ -48,8 +49,13 @@ class ImageOut(BaseModel):
     },
 )
 def upload_image(request: HttpRequest, slug: str) -> Status[dict[str, object]]:
-    """Keep an image for the texts of a project."""
-    project = project_for(request.user, slug, "research")
+    """Keep an image for the texts of a project.
+
+    Researchers bring the texts; where annotators write prompts, they may, too.
+    """
+    project = project_for(request.user, slug, "view")
+    writes = is_live(project) and token_allows(request.user, "annotate")
+    require(request.user, project, "annotate" if writes else "research")
     _, pieces = uploaded(request)
     image = keep_image(project=project, pieces=pieces)
     return Status(

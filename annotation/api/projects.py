@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import Field
@@ -62,6 +63,7 @@ def get_project(request: HttpRequest, slug: str) -> dict[str, Any]:
         "protocol": {"version": newest, "questions": versions[newest]},
         "protocols": versions,
         "lease_seconds": project.lease_seconds,
+        "image_max_bytes": settings.MEDIA_MAX_BYTES,
     }
 
 

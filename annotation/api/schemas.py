@@ -82,6 +82,7 @@ class ProjectOut(ProjectLine):
     protocol: Protocol
     protocols: Protocols
     lease_seconds: int
+    image_max_bytes: int
 
 
 class Message(BaseModel):

@@ -5,6 +5,7 @@ import type {
   ErrorBody,
   FeedbackBody,
   FeedbackReceipt,
+  Image,
   LibraryPrinciple,
   Model,
   Preview,
@@ -51,6 +52,8 @@ export class OfflineError extends Error {
 interface Call {
   method?: "GET" | "POST" | "DELETE";
   body?: unknown;
+  /** Sent as it is, in the place of a body. */
+  file?: Blob;
   signal?: AbortSignal | undefined;
   timeoutMs?: number;
 }
@@ -88,6 +91,7 @@ async function send<T>(path: string, call: Call, freshToken = false): Promise<T>
   const method = call.method ?? "GET";
   const headers: Record<string, string> = { Accept: "application/json" };
   if (call.body !== undefined) headers["Content-Type"] = "application/json";
+  if (call.file) headers["Content-Type"] = "application/octet-stream";
   if (method !== "GET") {
     if (!csrfToken() || freshToken) await send<unknown>("/session", {});
     headers["X-CSRFToken"] = csrfToken() ?? "";
@@ -98,7 +102,7 @@ async function send<T>(path: string, call: Call, freshToken = false): Promise<T>
     response = await fetch(BASE + path, {
       method,
       headers,
-      body: call.body === undefined ? null : JSON.stringify(call.body),
+      body: call.file ?? (call.body === undefined ? null : JSON.stringify(call.body)),
       credentials: "same-origin",
       signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout,
     });
@@ -122,6 +126,9 @@ async function send<T>(path: string, call: Call, freshToken = false): Promise<T>
 }
 
 const slugPath = (slug: string): string => `/projects/${encodeURIComponent(slug)}`;
+
+/** An upload may take its time on a slow line. */
+const UPLOAD_MS = 120_000;
 
 /** Where an uploaded image of a project is. */
 export const imageUrl = (slug: string, sha256: string): string =>
@@ -173,6 +180,13 @@ export const api = {
         `&q=${encodeURIComponent(ask.q.slice(0, 200))}`,
       { signal },
     ),
+  uploadImage: (slug: string, file: Blob, signal?: AbortSignal) =>
+    send<Image>(`${slugPath(slug)}/media`, {
+      method: "POST",
+      file,
+      signal,
+      timeoutMs: UPLOAD_MS,
+    }),
   talk: (id: string, signal?: AbortSignal) => send<Talk>(`/talks/${id}`, { signal }),
   say: (id: string, body: { number: number; content: string; follow: number | null }) =>
     send<Talk>(`/talks/${id}/turns`, { method: "POST", body }),

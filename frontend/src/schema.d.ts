@@ -138,6 +138,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{slug}/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload Image
+         * @description Keep an image for the texts of a project.
+         *
+         *     Researchers bring the texts; where annotators write prompts, they may, too.
+         */
+        post: operations["upload_image"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{slug}/principles": {
         parameters: {
             query?: never;
@@ -855,6 +877,20 @@ export interface components {
             thanks: components["schemas"]["Thanks"] | null;
         };
         /**
+         * ImageOut
+         * @description A kept image; markdown shows it in a text of the same project.
+         */
+        ImageOut: {
+            /** Sha256 */
+            sha256: string;
+            /** Type */
+            type: string;
+            /** Bytes */
+            bytes: number;
+            /** Markdown */
+            markdown: string;
+        };
+        /**
          * Label
          * @description Something to choose, by its id; the description explains it.
          */
@@ -1332,6 +1368,8 @@ export interface components {
             };
             /** Lease Seconds */
             lease_seconds: number;
+            /** Image Max Bytes */
+            image_max_bytes: number;
         };
         /**
          * PromptOut
@@ -2528,6 +2566,82 @@ export interface operations {
             };
             /** @description Unprocessable Entity */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+        };
+    };
+    upload_image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                slug: string;
+            };
+            cookie?: never;
+        };
+        /** @description PNG, JPEG, GIF, WebP or AVIF: as the body itself, or as the field `file` of a form. */
+        requestBody?: {
+            content: {
+                "application/octet-stream": string;
+                "multipart/form-data": {
+                    /** Format: binary */
+                    file?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failure"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

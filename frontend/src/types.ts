@@ -19,6 +19,7 @@ export type Preview = Schemas["PreviewOut"];
 export type Talk = Schemas["TalkOut"];
 export type Turn = Schemas["TurnOut"];
 export type Reply = Schemas["ReplyOut"];
+export type Image = Schemas["ImageOut"];
 export type LibraryPrinciple = Schemas["PrincipleOut"];
 export type Model = Schemas["ModelOut"];
 export type ErrorBody = Schemas["Failure"];

@@ -77,6 +77,7 @@ export function aProject(questions: Question[] = [aQuestion()]): Project {
     progress: PROGRESS,
     guidelines: "",
     lease_seconds: 600,
+    image_max_bytes: 8 * 2 ** 20,
     protocol: { version: 3, questions },
     protocols: { 3: questions },
   };

@@ -9,7 +9,8 @@ from pytest_django.fixtures import Settings
 
 from annotation.errors import InvalidInput, NotFound
 from annotation.services.media import image_of, keep_image
-from tests.factories import make_project
+from annotation.services.projects import publish_protocol
+from tests.factories import add_member, make_project, sign_in
 
 pytestmark = pytest.mark.django_db
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels" * 10
@@ -49,3 +50,17 @@ def test_what_is_no_image_or_too_large_leaves_nothing(
     with pytest.raises(InvalidInput):
         keep_image(project=make_project(), pieces=iter([content]))
     assert [p for p in media.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.parametrize(("preset", "status"), [("hh", 201), ("thumbs", 403)])
+def test_annotators_bring_images_where_they_write_the_prompts(
+    preset: str, status: int
+) -> None:
+    project = make_project()
+    publish_protocol(project=project, preset=preset)
+    sent = sign_in(add_member(project, "annotator")).post(
+        f"/api/v1/projects/{project.slug}/media",
+        PNG,
+        content_type="application/octet-stream",
+    )
+    assert sent.status_code == status, sent.content

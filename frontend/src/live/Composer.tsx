@@ -4,16 +4,21 @@ import {
   useLayoutEffect,
   useRef,
   useState,
+  type ClipboardEvent,
+  type DragEvent,
   type FormEvent,
   type KeyboardEvent,
 } from "react";
 import { KeyCap } from "../components/ActionButton";
 import { t } from "../strings";
-import type { Talk } from "../types";
+import type { Project, Talk } from "../types";
+import { AddImage } from "./AddImage";
+import { imageIn } from "./images";
 import { turnDrafts } from "./talk";
 
 interface Props {
   talk: Talk;
+  project: Project;
   /** Why nothing can be sent now; null where it can. */
   closed: string | null;
   busy: boolean;
@@ -21,8 +26,9 @@ interface Props {
   send: (content: string) => Promise<boolean>;
 }
 
-export function Composer({ talk, closed, busy, trouble, send }: Props) {
+export function Composer({ talk, project, closed, busy, trouble, send }: Props) {
   const [text, setText] = useState(() => turnDrafts.load(talk.id));
+  const [given, setGiven] = useState<File | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const found = [...text].length;
 
@@ -62,8 +68,30 @@ export function Composer({ talk, closed, busy, trouble, send }: Props) {
     void onSend();
   };
 
+  /** A picture that is pasted or dropped is added; text goes its usual way. */
+  const onGiven = (event: ClipboardEvent | DragEvent): void => {
+    const from = "clipboardData" in event ? event.clipboardData : event.dataTransfer;
+    const image = imageIn(from.files);
+    if (!image) return;
+    event.preventDefault();
+    setGiven(image);
+  };
+
+  /** In the place of the caret, and the caret after it. */
+  const insert = (markdown: string): void => {
+    setGiven(null);
+    const box = field.current;
+    if (!box) return;
+    const { selectionStart: at, selectionEnd: end } = box;
+    write(text.slice(0, at) + markdown + text.slice(end));
+    box.focus();
+    requestAnimationFrame(() => {
+      box.setSelectionRange(at + markdown.length, at + markdown.length);
+    });
+  };
+
   return (
-    <form className="composer" onSubmit={onSubmit}>
+    <form className="composer" onSubmit={onSubmit} onDrop={onGiven}>
       <textarea
         ref={field}
         rows={2}
@@ -73,6 +101,7 @@ export function Composer({ talk, closed, busy, trouble, send }: Props) {
         value={text}
         onChange={(event) => write(event.target.value)}
         onKeyDown={onKeyDown}
+        onPaste={onGiven}
       />
       <button
         type="submit"
@@ -81,6 +110,16 @@ export function Composer({ talk, closed, busy, trouble, send }: Props) {
       >
         {busy ? t.live.sending : t.live.send} <KeyCap keys="Enter" />
       </button>
+      <AddImage
+        project={project}
+        text={text}
+        given={given}
+        insert={insert}
+        left={() => {
+          setGiven(null);
+          field.current?.focus();
+        }}
+      />
       <p className="trouble" role="alert">
         {found > talk.longest
           ? t.live.tooLong(talk.longest, found)

@@ -124,6 +124,7 @@ export function TalkScreen({ talk, project, onItsWay, over, took, fresh }: Props
             <Composer
               key={talk.id}
               talk={talk}
+              project={project}
               closed={asking ? t.live.writing : onItsWay ? t.live.onItsWay : null}
               busy={busy}
               trouble={trouble}

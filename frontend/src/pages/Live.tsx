@@ -5,6 +5,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { api } from "../api";
+import { MediaContext } from "../components/media";
 import { State } from "../components/State";
 import { TopBar } from "../components/TopBar";
 import { Judging } from "../live/Judging";
@@ -74,15 +75,17 @@ export function Live({ slug, talk: id, trial, user }: Props) {
   const error = project.error ?? (talk.data ? null : talk.error);
   if (project.data && talk.data) {
     return (
-      <Open
-        key={talk.data.id}
-        talk={talk.data}
-        project={project.data}
-        user={user}
-        took={(next) => queries.setQueryData(key, next)}
-        look={() => void talk.refetch()}
-        fresh={() => void fresh().catch(() => talk.refetch())}
-      />
+      <MediaContext value={slug}>
+        <Open
+          key={talk.data.id}
+          talk={talk.data}
+          project={project.data}
+          user={user}
+          took={(next) => queries.setQueryData(key, next)}
+          look={() => void talk.refetch()}
+          fresh={() => void fresh().catch(() => talk.refetch())}
+        />
+      </MediaContext>
     );
   }
   return (

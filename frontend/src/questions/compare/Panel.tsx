@@ -6,9 +6,12 @@ import { Choices } from "../Choices";
 import type { PanelProps } from "../panel";
 import { compare, optionsOf, sidesOf, type Option } from "./kind";
 
+/** As many as the strongest scale of the presets has; a phone has room for these. */
+const MOST_DOTS = 4;
+
 /** How strong an option is, drawn small: ••• A, =, B •••. */
 function Glyph({ option, a, b }: { option: Option; a: string; b: string }) {
-  const dots = "•".repeat(Math.min(3, option.strength ?? 0));
+  const dots = "•".repeat(Math.min(MOST_DOTS, option.strength ?? 0));
   if (option.outcome === "tie") return <span className="glyph">=</span>;
   if (option.outcome === "unsure") return <span className="glyph">?</span>;
   if (option.outcome === "both_bad") return <span className="glyph">✕</span>;
@@ -37,7 +40,11 @@ export function ComparePanel({ question, alone }: PanelProps<Of<"compare">>) {
     const name = question.criterion ?? question.text;
     return (
       <div key={row} className="scale-row">
-        {(!alone || pair) && <span className="scale-name">{pair ?? name}</span>}
+        {(!alone || pair) && (
+          <span className="scale-name" dir="auto" title={pair ?? name}>
+            {pair ?? name}
+          </span>
+        )}
         <Choices
           at={{ question: question.id, part: "answer", row, completion: 0 }}
           name={pair ? `${question.text} ${t.pair(a, b)}` : question.text}

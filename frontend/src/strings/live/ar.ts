@@ -32,4 +32,14 @@ export const live: Strings["live"] = {
   alone: "بلا نموذج آخر",
   offer: "اسمح للمُقيِّمين بالكتابة إليه",
   offered: "يكتب إليه مُقيِّمو المشروع من الآن.",
+  image: "أضف صورة",
+  imageSending: "جارٍ الرفع …",
+  imageNew: "الصورة التي تضيفها",
+  imagesShown: "الصور في نصك",
+  imageAlt: "ماذا تُظهر، لمن لا يستطيع رؤيتها",
+  imagePut: "أدرجها",
+  imageLeave: "اتركها",
+  imageType: "هذه ليست صورة يمكن عرضها. تصلح PNG وJPEG وGIF وWebP وAVIF.",
+  imageSize: (most, found) =>
+    `الحد الأقصى ${most} ميبيبايت، وهذه ${count(Math.ceil(found))}. صغّرها.`,
 };

@@ -34,4 +34,14 @@ export const live: Strings["live"] = {
   alone: "keinem anderen Modell",
   offer: "Annotierende daran schreiben lassen",
   offered: "Die Annotierenden des Projekts schreiben von nun an daran.",
+  image: "Bild hinzufügen",
+  imageSending: "Wird hochgeladen …",
+  imageNew: "Das Bild, das Sie hinzufügen",
+  imagesShown: "Bilder in Ihrem Text",
+  imageAlt: "Was es zeigt, für alle, die es nicht sehen",
+  imagePut: "Einfügen",
+  imageLeave: "Weglassen",
+  imageType: "Dieses Bild lässt sich nicht zeigen. PNG, JPEG, GIF, WebP und AVIF gehen.",
+  imageSize: (most, found) =>
+    `Höchstens ${most} MiB passen hinein; dieses hat ${count(Math.ceil(found))}. Verkleinern Sie es.`,
 };

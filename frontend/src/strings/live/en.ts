@@ -32,4 +32,14 @@ export const live = {
   alone: "no other model",
   offer: "Let annotators write to this",
   offered: "The project's annotators write to this from now on.",
+  image: "Add an image",
+  imageSending: "Uploading …",
+  imageNew: "The image you are adding",
+  imagesShown: "Images in your text",
+  imageAlt: "What it shows, for those who cannot see it",
+  imagePut: "Put it in",
+  imageLeave: "Leave it out",
+  imageType: "This is no image that can be shown. PNG, JPEG, GIF, WebP and AVIF can.",
+  imageSize: (most: number, found: number) =>
+    `At most ${most} MiB fit; this one has ${count(Math.ceil(found))}. Make it smaller.`,
 };

@@ -33,4 +33,14 @@ export const live: Strings["live"] = {
   alone: "ningún otro modelo",
   offer: "Dejar que los anotadores le escriban",
   offered: "Los anotadores del proyecto le escriben desde ahora.",
+  image: "Añadir una imagen",
+  imageSending: "Subiendo …",
+  imageNew: "La imagen que añade",
+  imagesShown: "Imágenes de su texto",
+  imageAlt: "Qué muestra, para quien no puede verla",
+  imagePut: "Insertarla",
+  imageLeave: "Dejarla",
+  imageType: "Esta imagen no se puede mostrar. Sirven PNG, JPEG, GIF, WebP y AVIF.",
+  imageSize: (most, found) =>
+    `Caben como mucho ${most} MiB; esta tiene ${count(Math.ceil(found))}. Redúzcala.`,
 };

@@ -31,4 +31,14 @@ export const live: Strings["live"] = {
   alone: "没有其他模型",
   offer: "让标注者使用它",
   offered: "从现在起，项目的标注者将向它提问。",
+  image: "添加图片",
+  imageSending: "正在上传……",
+  imageNew: "正在添加的图片",
+  imagesShown: "文中的图片",
+  imageAlt: "图片内容（供看不到图片的人）",
+  imagePut: "插入",
+  imageLeave: "不用了",
+  imageType: "这不是可以显示的图片。可用 PNG、JPEG、GIF、WebP 和 AVIF。",
+  imageSize: (most, found) =>
+    `最多 ${most} MiB，这张有 ${count(Math.ceil(found))} MiB。请缩小后再试。`,
 };
