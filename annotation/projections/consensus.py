@@ -92,6 +92,8 @@ def _one(
         annotator_kind=kinds.pop() if len(kinds) == 1 else "mixed",
         source=sample.source,
         round=sample.round,
+        context=sample.context,
+        reference=sample.reference,
         votes=len(rows),
         agreement=agreement,
     )

@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from annotation.judgments import BestWorst, Compare, Judgment, Rank, Rate
+from annotation.projections.contexts import condition_of, reference_of
 from annotation.projections.rows import (
     Answered,
     Dropped,
@@ -40,6 +41,8 @@ class PairRow(Row):
     flipped: whether chosen is what was presented second (compare).
     list_id, *_group, *_place, unranked, all_bad: where the two stand in a ranking.
     *_value: the two values (rate).
+    context: what the two were judged under, and reference: a known answer, both of
+        the prompt; `contexts.context_of` is their inverse.
     votes, agreement: how many labels a consensus holds, and the share of the largest
         opinion among them.
     """
@@ -63,6 +66,8 @@ class PairRow(Row):
     all_bad: bool = False
     chosen_value: float | None = None
     rejected_value: float | None = None
+    context: str | None = None
+    reference: Messages | None = None
     votes: int = 1
     agreement: float | None = None
 
@@ -143,6 +148,8 @@ def _row(
         **about(answer, places, number=number),
         chosen=answer.completions[chosen],
         rejected=answer.completions[rejected],
+        context=condition_of(answer.context),
+        reference=reference_of(answer.context),
         chosen_id=chosen,
         rejected_id=rejected,
         **columns,

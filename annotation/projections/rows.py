@@ -37,6 +37,7 @@ class Answered:
     round: int = 0
     weight: float = 1.0
     traces: Mapping[str, Any] = field(default_factory=dict)  # tool steps, by completion
+    context: Mapping[str, Any] | None = None  # the prompt's: reference, passages, ...
 
 
 @dataclass(frozen=True, slots=True)

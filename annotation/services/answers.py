@@ -279,6 +279,7 @@ def _answered(
             feedback=str(row.id),
             judgments=judgments_adapter.validate_python(row.judgments),
             prompt=prompt.messages,
+            context=prompt.context,
             completions={str(pk): completions[pk] for pk in slots[row.task]},
             traces={str(pk): steps[pk] for pk in slots[row.task] if steps.get(pk)},
             annotator=annotator_name(

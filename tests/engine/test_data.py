@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,100 @@ def test_other_prompts_are_not_pooled() -> None:
     same = vote("x", "y")
     other = Pair("r", say("user", "other"), same.chosen, same.rejected)
     assert len(pool_pairs([vote("x", "y"), other])) == 2
+
+
+@pytest.mark.parametrize("pool", [True, False])
+def test_turned_row_takes_all_that_belongs_to_a_side_along(
+    tmp_path: Path, pool: bool
+) -> None:
+    sided = {
+        "chosen_factors": [1.0, 0.0],
+        "rejected_factors": [0.0, 2.0],
+        "chosen_unsafe": True,
+        "rejected_unsafe": False,
+        "chosen_value": 0.1,
+        "rejected_value": 0.9,
+        "margins": [0.5],
+        "context": "Be kind.",
+    }
+    turned = write_rows(
+        tmp_path / "p.parquet",
+        [pair_row(i, soft_label=0.2, margin=-1.0) | sided for i in range(4)],
+    )
+    pairs = read_pairs(
+        turned, field="f", pool=pool, decided_only=True, extra=list(sided)
+    ).pairs
+    for index, pair in enumerate(pairs):
+        assert pair.chosen == pair_row(index)["rejected"]
+        assert pair.margin == 1.0
+        assert pair.extra == {
+            "chosen_factors": [0.0, 2.0],
+            "rejected_factors": [1.0, 0.0],
+            "chosen_unsafe": False,
+            "rejected_unsafe": True,
+            "chosen_value": 0.9,
+            "rejected_value": 0.1,
+            "margins": [-0.5],
+            "context": "Be kind.",
+        }
+
+
+def test_ties_keep_each_sides_own_columns(tmp_path: Path) -> None:
+    rows = [
+        pair_row(i, soft_label=0.5, chosen_value=float(i), rejected_value=-1.0)
+        for i in range(8)
+    ]
+    path = write_rows(tmp_path / "p.parquet", rows)
+    columns = ["chosen_value", "rejected_value"]
+    pairs = read_pairs(
+        path, field="f", pool=True, decided_only=False, extra=columns
+    ).pairs
+    for index, pair in enumerate(pairs):
+        own = pair.chosen == pair_row(index)["chosen"]
+        assert pair.extra["chosen_value" if own else "rejected_value"] == index
+
+
+def test_pair_under_two_contexts_is_two_comparisons(tmp_path: Path) -> None:
+    one = pair_row(0, context="Be kind.")
+    other = one | {
+        "chosen": one["rejected"],
+        "rejected": one["chosen"],
+        "context": "Be rude.",
+    }
+    path = write_rows(tmp_path / "p.parquet", [one, other])
+
+    def read(*apart: str) -> list[Pair]:
+        return read_pairs(
+            path,
+            field="f",
+            pool=True,
+            decided_only=False,
+            extra=["context"],
+            apart=apart,
+        ).pairs
+
+    (tie,) = read()
+    assert not tie.is_decided
+    first, second = read("context")
+    assert (first.chosen, second.chosen) == (one["chosen"], one["rejected"])
+    assert (first.extra["context"], second.extra["context"]) == (
+        "Be kind.",
+        "Be rude.",
+    )
+
+
+def test_reason_that_is_kept_is_one_for_the_side_that_won() -> None:
+    said = [
+        replace(vote(*sides), extra={"rationale": why})
+        for sides, why in [
+            (("x", "y"), "x is better"),
+            (("y", "x"), "y is better"),
+            (("y", "x"), "y is clearer"),
+        ]
+    ]
+    (pooled,) = pool_pairs(said)
+    assert pooled.chosen[0]["content"] == "y"
+    assert pooled.extra["rationale"] == "y is better"
 
 
 def test_ties_are_left_out_and_counted(tmp_path: Path) -> None:

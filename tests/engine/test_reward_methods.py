@@ -185,7 +185,6 @@ def test_run_that_was_stopped_goes_on_the_same(
     [
         ("reward-maxmin", {"annotator": None}, "lacks annotator"),
         ("reward-cost", {"chosen_unsafe": None}, "lacks chosen_unsafe"),
-        ("reward-dove", {"soft_label": 0.2}, "would change sides"),
         ("reward-polar", {"reference": None}, "lacks reference"),
         ("reward-heron", {"chosen_factors": [1.0]}, "do not fit"),
     ],

@@ -20,7 +20,7 @@ from training.engine.context import RunContext, TaskResult
 from training.engine.control import Control, watch_parent
 from training.engine.errors import FixableError, Interrupted, full_disk
 from training.engine.events import EventLog, write_json
-from training.engine.registry import page
+from training.engine.registry import absent, page
 from training.engine.sources import needs_hub
 from training.engine.spec import Spec, load_spec
 
@@ -248,8 +248,8 @@ def _out_of_memory(error: BaseException) -> FixableError | None:
 
 def _list_methods(*, as_json: bool, as_markdown: bool) -> int:
     if as_json:
-        found = [row for row in registry.describe() if row["status"] != "own"]
-        print(json.dumps(found, indent=2))
+        offered = [row for row in registry.describe() if row["status"] != "own"]
+        print(json.dumps([*offered, *absent.describe()], indent=2))
     else:
         print(page.markdown() if as_markdown else page.listing(), end="")
     return DONE

@@ -125,6 +125,7 @@ def read_pairs(
     decided_only: bool,
     may_be_empty: bool = False,
     extra: Sequence[str] = (),
+    apart: Sequence[str] = (),
 ) -> PairSet:
     """Read comparisons from the pairs view.
 
@@ -133,6 +134,7 @@ def read_pairs(
         pool: merge rows about the same two completions into one.
         decided_only: leave ties out, which hard-label losses cannot use.
         may_be_empty: return no pairs where there are none, as for a small split.
+        apart: further columns whose values keep rows from being merged.
 
     Raises:
         FixableError: if the file is unusable or nothing is left.
@@ -142,7 +144,7 @@ def read_pairs(
     read = [
         _pair(row, index, kept_columns) for index, row in enumerate(table.to_pylist())
     ]
-    pooled = pool_pairs(read) if pool else read
+    pooled = pool_pairs(read, apart) if pool else read
     kept = [p for p in pooled if p.is_decided] if decided_only else pooled
     if not kept and not may_be_empty:
         raise FixableError(
@@ -167,14 +169,22 @@ def _pair(row: dict[str, Any], index: int, extra: Sequence[str] = ()) -> Pair:
         margin=None if margin is None else float(margin),
         weight=1.0 if weight is None else float(weight),
         group=str(row.get("group") or row.get("task") or index),
-        extra={name: row[name] for name in extra},
+        extra=_extra(row, extra),
     )
     return _turned(pair) if pair.soft_label < 0.5 else pair
 
 
+def _extra(row: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return further columns; a row without a context was judged by its criterion."""
+    found = {name: row[name] for name in names}
+    if "context" in found and not found["context"]:
+        found["context"] = row.get("criterion")
+    return found
+
+
 def _turned(pair: Pair) -> Pair:
     """Return the pair with its sides exchanged, and all that belongs to a side."""
-    extra = {_OTHER.get(k, k): v for k, v in pair.extra.items()}
+    extra = {_of_other_side(k): v for k, v in pair.extra.items()}
     if "margins" in extra:
         extra = _negated(extra)
     prompt = pair.prompt
@@ -193,7 +203,14 @@ def _turned(pair: Pair) -> Pair:
     )
 
 
-_OTHER = {"chosen_value": "rejected_value", "rejected_value": "chosen_value"}
+def _of_other_side(name: str) -> str:
+    """Return a column's name after its pair was turned."""
+    if name == "rejected_prompt":  # the other side's is the pair's own prompt
+        return name
+    for side, other in (("chosen_", "rejected_"), ("rejected_", "chosen_")):
+        if name.startswith(side):
+            return other + name.removeprefix(side)
+    return name
 
 
 def _negated(extra: dict[str, Any]) -> dict[str, Any]:
@@ -205,13 +222,18 @@ def _messages(value: Any) -> Messages:
     return [{"role": m["role"], "content": m["content"] or ""} for m in value]
 
 
-def pool_pairs(pairs: Iterable[Pair]) -> list[Pair]:
+def pool_pairs(pairs: Iterable[Pair], apart: Sequence[str] = ()) -> list[Pair]:
     """Merge rows about the same prompt and two completions, in order of first sight.
 
     The label is the weighted mean of the rows' labels, the margin the weighted mean
     of the known ones, the weight the sum; the side with more weight is the chosen one.
     Five labels of one comparison would otherwise count five times and contradict each
-    other in one epoch.
+    other in one epoch. Of further columns numbers are averaged; texts are those of
+    the first row that preferred the side which is chosen in the end.
+
+    Args:
+        apart: further columns; rows that differ in one are not merged. A pair under
+            two criteria, or of two people, is two comparisons.
     """
     pools: dict[str, list[Pair]] = {}
     for pair in pairs:
@@ -220,7 +242,8 @@ def pool_pairs(pairs: Iterable[Pair]) -> list[Pair]:
         oriented = pair if chosen == first else _turned(pair)
         other = oriented.extra.get("rejected_prompt")
         prompts = _digest(oriented.prompt) + (_digest(other) if other else "")
-        key = f"{prompts}:{first}:{second}"
+        told = repr([oriented.extra.get(name) for name in apart])
+        key = f"{prompts}:{first}:{second}:{told}"
         pools.setdefault(key, []).append(oriented)
     return [_merged(pool) for pool in pools.values()]
 
@@ -237,6 +260,7 @@ def _merged(pool: list[Pair]) -> Pair:
     known_weight = sum(w for _, w in known)
     margin = sum(m * w for m, w in known) / known_weight if known_weight > 0 else None
     first = pool[0]
+    agreeing = [p for p in pool if (p.soft_label - 0.5) * (share - 0.5) > 0] or pool
     merged = Pair(
         row_id=first.row_id,
         prompt=first.prompt,
@@ -246,23 +270,32 @@ def _merged(pool: list[Pair]) -> Pair:
         margin=margin,
         weight=weight,
         group=first.group,
-        extra={name: _mean([p.extra[name] for p in pool]) for name in first.extra},
+        extra={
+            name: _merged_values(
+                [p.extra[name] for p in pool], [p.extra[name] for p in agreeing]
+            )
+            for name in first.extra
+        },
     )
     return _turned(merged) if share < 0.5 else merged
 
 
-def _mean(values: list[Any]) -> Any:
-    """Return the mean of numbers, or of lists of them; else the first value."""
+def _merged_values(values: list[Any], agreeing: list[Any]) -> Any:
+    """Return the mean of numbers, or of lists of them; else the first that agrees."""
     known = [value for value in values if value is not None]
     if not known:
         return None
-    if all(isinstance(value, int | float) for value in known):
+    if all(_is_number(value) for value in known):
         return sum(known) / len(known)
     if all(isinstance(v, list) and len(v) == len(known[0]) for v in known) and all(
-        isinstance(item, int | float) for v in known for item in v
+        _is_number(item) for v in known for item in v
     ):
         return [sum(column) / len(known) for column in zip(*known, strict=True)]
-    return known[0]
+    return next((value for value in agreeing if value is not None), known[0])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _digest(messages: Messages) -> str:

@@ -3,10 +3,12 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from annotation.judgments import BestWorst, Compare, Rank, Rate, WrittenText
 from annotation.projections.columns import (
@@ -15,6 +17,7 @@ from annotation.projections.columns import (
     from_json,
     schema_of,
 )
+from annotation.projections.contexts import context_of
 from annotation.projections.pairs import PairRow, judgments_of, pairs_of
 from annotation.projections.parquet import write_rows
 from annotation.projections.rows import Answered, Scales, Source
@@ -104,6 +107,74 @@ def test_texts_and_flags_make_no_pairs() -> None:
     dropped: Counter[str] = Counter()
     assert pairs_of(answered([text]), dropped) == []
     assert not dropped
+
+
+words = st.text(max_size=12)
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | words,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(words, inner),
+    max_leaves=4,
+)
+chats = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant"]), "content": words}
+    ),
+    min_size=1,
+    max_size=3,
+)
+contexts = st.none() | st.fixed_dictionaries(
+    {},
+    optional={
+        "criterion": words | st.just("persona: x"),
+        "persona": words,
+        "passages": st.lists(
+            st.fixed_dictionaries(
+                {"doc": st.none() | words, "text": words | st.just('{"a": 1}')}
+            ),
+            max_size=2,
+        ),
+        "reference": words | chats | plain,
+        "rubric": plain,
+    },
+)
+
+
+@settings(max_examples=300)
+@given(contexts)
+def test_a_prompts_context_comes_back_from_two_columns(
+    context: dict[str, Any] | None,
+) -> None:
+    answer = answered([Compare(a=A, b=B, outcome="b")], context=context)
+    (row,) = pairs_of(answer)
+    (row,) = [from_json(PairRow, as_json(row))]
+    expected = dict(context or {})
+    said = expected.get("reference")
+    if row.reference is not None and isinstance(said, list):
+        alone = len(said) == 1 and said[0]["role"] == "assistant"
+        expected["reference"] = said[0]["content"] if alone else said
+    assert context_of(row.context, row.reference) == (expected or None)
+
+
+@pytest.mark.parametrize(
+    ("context", "text"),
+    [
+        ({"passages": [{"doc": None, "text": "Be kind."}]}, "Be kind."),
+        ({"criterion": "Shorter."}, "criterion: Shorter."),
+        (
+            {"persona": "A cook", "criterion": "x"},
+            '{"criterion": "x", "persona": "A cook"}',
+        ),
+        ({"reference": "Because."}, None),
+        (None, None),
+    ],
+)
+def test_what_a_pair_was_judged_under_is_a_text(
+    context: dict[str, Any] | None, text: str | None
+) -> None:
+    (row,) = pairs_of(answered([Compare(a=A, b=B, outcome="a")], context=context))
+    assert row.context == text
+    known = [{"role": "assistant", "content": "Because."}]
+    assert row.reference == (known if context and "reference" in context else None)
 
 
 @settings(max_examples=300)

@@ -158,7 +158,11 @@ def test_catalogue_is_listed_and_the_page_is_current(
 ) -> None:
     assert main(["methods", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in listed] == [preset.name for preset in PUBLISHED]
+    offered = [row for row in listed if row["status"] != "absent"]
+    assert [row["name"] for row in offered] == [preset.name for preset in PUBLISHED]
+    absent = {row["name"]: row for row in listed if row["status"] == "absent"}
+    assert list(absent) == [row.name for row in ABSENT]
+    assert all(row["why"] and not row["is_verified"] for row in absent.values())
     assert main(["methods"]) == 0
     told = capsys.readouterr().out
     assert "unverified" in told.splitlines()[0]

@@ -184,6 +184,17 @@ def test_selm_bonus_gradient() -> None:
     assert torch.equal(plain, losses("dpo", batch, beta=0.5))
 
 
+def test_rows_without_a_calibration_take_the_chosen_one_in_any_batch() -> None:
+    def batch(members: list[list[int]], named: list[int] | None) -> Batch:
+        extras = {} if named is None else {"calibration": torch.tensor(named)}
+        return arms(POLICY, members, frozen=FROZEN, lengths=LENGTHS, extras=extras)
+
+    together = losses("vpo", batch([[0, 1], [2, 3]], [4, -1]), alpha=0.5)
+    alone = losses("vpo", batch([[2, 3]], None), alpha=0.5)
+    named = losses("vpo", batch([[0, 1]], [4]), alpha=0.5)
+    assert torch.equal(together, torch.cat([named, alone]))
+
+
 @pytest.mark.parametrize("preset", ["dpo-rationale", "orpo-rationale"])
 def test_rationale_gradient_stays_in_its_band(preset: str) -> None:
     gamma, found = 0.1, []

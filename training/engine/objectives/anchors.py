@@ -32,13 +32,15 @@ def chosen_nll(batch: Batch, scores: Tensor, params: Params) -> Tensor:
 def calibration(batch: Batch, scores: Tensor, params: Params) -> Tensor:
     """+-alpha beta (lp - lr) of a calibration completion.
 
-    Optimism pushes it down, pessimism up. Where the rows name none, it is the chosen
-    completion.
+    Optimism pushes it down, pessimism up. Where a row names none, it is the chosen
+    completion, whatever the other rows of its batch name.
 
     Source: Cen et al. 2024 (VPO); Zhang et al. 2024 (SELM) and its code.
     """
     found = sequence_logprobs(batch.policy - batch.under("reference"), batch.mask)
-    index = batch.extras.get("calibration", batch.members[:, 0])
+    chosen = batch.members[:, 0]
+    index = batch.extras.get("calibration", chosen)
+    index = torch.where(index >= 0, index, chosen)
     sign = 1.0 if params.get("direction", "optimism") == "optimism" else -1.0
     factor = sign * number(params, "alpha") * number(params, "beta")
     return factor * batch.of(found, index)

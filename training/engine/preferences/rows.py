@@ -83,6 +83,8 @@ class Reader:
             pool=bool(self.params["pool_labels"]),
             decided_only=not free,
             extra=[*col.wanted(self.preset), "chosen_value", "rejected_value"],
+            # A personal method learns what each person said, not what most did.
+            apart=["annotator"] if self.settings.map == "shots" else [],
         )
         pairs, counts = found.pairs, found.counts()
         least = self.params.get("min_gap")

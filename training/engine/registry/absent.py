@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -155,3 +156,8 @@ ABSENT: tuple[Absent, ...] = (
         "a simulated user over several turns has no place in a rollout",
     ),
 )
+
+
+def describe() -> list[dict[str, Any]]:
+    """Return the methods that are not offered as plain data, beside those that are."""
+    return [{**asdict(row), "status": "absent", "is_verified": False} for row in ABSENT]

@@ -31,7 +31,10 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
 """What a file of each view must hold."""
 
 SIDED = ("rejected_prompt", "chosen_unsafe", "rejected_unsafe")
-"""Columns about one side: rows that have them are neither pooled nor turned."""
+"""Columns about one side, which have no mean: rows that have them are not pooled."""
+
+CONDITIONS = ("context", "reference", "principle")
+"""What a comparison was made under: rows that differ in it are not pooled."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,6 @@ class Reader:
 
     def _pairs(self, path: Path, rows: list[dict[str, Any]]) -> Reading:
         sided = [name for name in col.wanted(self.preset) if name in SIDED]
-        if sided:
-            _refuse_losers_first(rows, sided)
         three = self.settings.loss in ("rao_kupper", "davidson")
         whole = bool(sided) or three or bool(self.settings.named)
         found = read_pairs(
@@ -104,6 +105,7 @@ class Reader:
             pool=bool(self.params["pool_labels"]) and not whole,
             decided_only=self._decided_only(),
             extra=[*col.wanted(self.preset), "annotator", "source"],
+            apart=[name for name in col.wanted(self.preset) if name in CONDITIONS],
         )
         pairs, counts = found.pairs, found.counts()
         if self.settings.map == "factors":
@@ -419,21 +421,6 @@ def number_list(text: str) -> tuple[float, ...]:
             fix="Write them like 0.5,0.25.",
             field="params",
         ) from error
-
-
-def _refuse_losers_first(
-    rows: Sequence[Mapping[str, Any]], sided: Sequence[str]
-) -> None:
-    for index, row in enumerate(rows):
-        label = row.get("soft_label")
-        if label is not None and label < 0.5:
-            raise FixableError(
-                f"A row's {', '.join(sided)} would change sides.",
-                expected="the better side as chosen, soft_label from 0.5",
-                found=f"soft_label {label} in row {_row_id(row, index)}",
-                fix="Freeze the snapshot again; the pairs view puts the winner first.",
-                field=_FIELD,
-            )
 
 
 def _row_id(row: Mapping[str, Any], index: int) -> str:

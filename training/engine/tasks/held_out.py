@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.engine.data import Messages, Pair, pool_pairs, read_pairs
+from training.engine.data import Messages, Pair, read_pairs
 from training.engine.errors import FixableError
 from training.engine.models import Loaded
 from training.engine.rewards.contract import Item
@@ -60,20 +60,15 @@ def read_decided(path: Path, field: str, *, keep: Sequence[str] = ()) -> list[Pa
     Rows about the same two completions are one pair, unless they differ in a column
     of ``keep``: a context, or whose opinion it is.
     """
-    found = read_pairs(
+    return read_pairs(
         path,
         field=field,
-        pool=False,
-        decided_only=False,
+        pool=True,
+        decided_only=True,
         may_be_empty=True,
         extra=[*dict.fromkeys([*EXTRA, *TAGS])],
-    )
-    pools: dict[str, list[Pair]] = {}
-    for pair in found.pairs:
-        key = repr([pair.extra.get(name) for name in keep])
-        pools.setdefault(key, []).append(pair)
-    pooled = [pair for pool in pools.values() for pair in pool_pairs(pool)]
-    return [pair for pair in pooled if pair.is_decided]
+        apart=keep,
+    ).pairs
 
 
 def some_of(pairs: list[Pair], limit: int | None, seed: int) -> list[Pair]:

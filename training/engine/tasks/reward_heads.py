@@ -32,7 +32,7 @@ from training.engine.registry.rewards_algebra import RewardRow
 from training.engine.rewards.build import debiased, prepare
 from training.engine.rewards.examples import Collator, Encoder, Example
 from training.engine.rewards.model import RewardModel
-from training.engine.rewards.rows import Reader
+from training.engine.rewards.rows import CONDITIONS, Reader
 from training.engine.rewards.trainer import RewardModelTrainer
 from training.engine.tasks import common
 from training.engine.tasks.score import pair_gaps
@@ -165,13 +165,15 @@ class _Run:
         path = context.spec.data.validation
         if path is None or settings.data != "pairs" or settings.map == "joint":
             return {}
+        wanted = col.wanted(get(context.spec.preset))
         pairs = read_pairs(
             path,
             field="data.validation",
             pool=context.flag("pool_labels") and not settings.named,
             decided_only=True,
             may_be_empty=True,
-            extra=[*col.wanted(get(context.spec.preset)), "annotator"],
+            extra=[*wanted, "annotator"],
+            apart=[name for name in wanted if name in CONDITIONS],
         ).pairs[: common.VALIDATION_ROWS]
         if settings.map == "reference":
             pairs = [
