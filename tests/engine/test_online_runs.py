@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.engine.support import Finished, Workspace
+from tests.engine.reward_rows import write_reward_views
+from tests.engine.support import Finished, Workspace, pair_row, write_rows
 from training.engine import registry
 
 PARAMS: dict[str, Any] = {
@@ -48,6 +49,12 @@ def train(space: Workspace, preset: str, **parts: Any) -> Finished:
         ("nash-md", {"mixing": 0.5}),
         ("rso", {"samples": 8, "accepted": 4, "rejection_beta": 5.0}),
         ("kepo", {"success": 0.4}),
+        ("superhf", {}),
+        ("online-ipo", {"samples": 2}),
+        ("mirror-prox", {"samples": 2}),
+        ("ppo-gap", {"reference_samples": 2, "critic": "shared"}),
+        ("pairwise-rl", {"reference_samples": 1, "critic": "shared"}),
+        ("rluf", {"source_weights": "contains=0.5"}),
     ],
 )
 def test_method_runs_and_leaves_a_policy(
@@ -58,9 +65,56 @@ def test_method_runs_and_leaves_a_policy(
     assert (run.out / "model" / "config.json").is_file()
     metrics = [e["metrics"] for e in run.events if e["event"] == "metrics"]
     assert [m["policy/first_ratio"] for m in metrics] == pytest.approx([1, 1], abs=1e-4)
-    share = {"raft": 0.25, "pf-ppo": 0.5, "d3s": 0.5}.get(preset)
+    share = {"raft": 0.25, "superhf": 0.25, "pf-ppo": 0.5, "d3s": 0.5}.get(preset)
     if share is not None:
         assert metrics[0]["selected/share"] == share
+
+
+@pytest.mark.parametrize("verdict", ["binary", "graded"])
+def test_judge_learns_from_the_pairs_own_labels(
+    workspace: Workspace, verdict: str
+) -> None:
+    rows = [pair_row(i, margin=1.0 + i) for i in range(8)]
+    train_path = str(write_rows(workspace.path / "strong.parquet", rows))
+    run = train(
+        workspace,
+        "think-rm",
+        data={"train": train_path},
+        params={"verdict": verdict, "rule": "none", "max_prompt_tokens": 256},
+    )
+    assert run.code == 0, run.status["error"]
+    assert run.events[0]["rows"]["prompts"] == 8
+    assert run.status["metrics"]["first/rewards/verdict"] >= 0
+    if verdict == "graded":
+        refused = train(
+            workspace, "think-rm", params={"verdict": verdict, "rule": "none"}
+        )
+        assert "margin" in refused.status["error"]["expected"]
+
+
+def test_parts_are_rewarded_where_they_end(workspace: Workspace) -> None:
+    data = {"train": write_reward_views(workspace.path)["tokens"]}
+    spec = workspace.spec(
+        "reward",
+        preset="reward-fine-grained",
+        params={"min_words": 1, "batch_size": 4, "density": "sentence"},
+        data=data,
+    )
+    judge = workspace.run(spec, "judge")
+    assert judge.code == 0, judge.status
+    run = train(
+        workspace,
+        "fine-grained-rlhf",
+        models={"reward": {"source": str(judge.out / "model")}},
+        params={"critic": "zero", "source_weights": "reward=0.3"},
+    )
+    assert run.code == 0, run.status["error"]
+    metrics = run.status["metrics"]
+    each = metrics["first/rewards/reward"]
+    assert each != 0
+    assert metrics["first/rewards/parts"] == pytest.approx(0.3 * each, abs=1e-5)
+    refused = train(workspace, "fine-grained-rlhf", params={"critic": "zero"})
+    assert refused.status["error"]["field"] == "models.reward"
 
 
 def test_two_rewards_are_weighed_and_told_apart(

@@ -29,10 +29,15 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt to answer ``samples`` times."""
+    """A prompt to answer ``samples`` times.
+
+    Attributes:
+        answer: what a rule holds completions against; empty where none does.
+    """
 
     prompt_id: str
     messages: Messages
+    answer: str = ""
 
 
 @dataclass(frozen=True)

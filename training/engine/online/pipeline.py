@@ -82,6 +82,8 @@ class Pipeline:
     row: OnlineRow
     settings: PipelineSettings
     references: References | None = None
+    parts: Callable[[Scored], Tensor] | None = None
+    """Returns what tokens earn for the parts that end there, (N, T)."""
 
     def __call__(self, scored: Scored) -> Experience:
         """Return an update's experience."""
@@ -94,7 +96,12 @@ class Pipeline:
             weights = self._selected(scores, scores, scored)
             rows = _rows(weights)
             kept = scored if len(rows) == len(weights) else scored.select(rows)
-            experience = with_critic(kept, scores[rows], self.settings.critic)
+            experience = with_critic(
+                kept,
+                scores[rows],
+                self.settings.critic,
+                placed=None if self.parts is None else self.parts(kept),
+            )
             weights = weights[rows]
         else:
             advantages = self.group_advantages(scores, scored)

@@ -7,7 +7,11 @@ import json
 import random
 from collections.abc import Sequence
 
-from training.engine.data import read_table
+from training.engine.context import RunContext
+from training.engine.data import Pair, read_pairs, read_table
+from training.engine.errors import FixableError
+from training.engine.registry.online_rows import OnlineRow
+from training.engine.rewards import texts
 from training.engine.sampling import Prompt
 from training.engine.spec import DataPart
 
@@ -32,6 +36,47 @@ def practice_prompts(data: DataPart) -> list[Prompt]:
         key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
         found.setdefault(key, Prompt(key, messages))
     return list(found.values())
+
+
+def prompts_of(context: RunContext, row: OnlineRow) -> list[Prompt]:
+    """Return what a method asks: the snapshot's prompts, or which answer is better.
+
+    Raises:
+        FixableError: if the file, or a row of it, is unusable.
+    """
+    data = context.spec.data
+    if row.prompts == "plain":
+        return practice_prompts(data)
+    assert data.train is not None
+    graded = context.text("verdict") == "graded"
+    pairs = read_pairs(data.train, field="data.train", pool=True, decided_only=True)
+    return [judged(pair, graded=graded, seed=context.spec.seed) for pair in pairs.pairs]
+
+
+def judged(pair: Pair, *, graded: bool, seed: int) -> Prompt:
+    """Return a question about a pair, in an order drawn by seed and row, answered.
+
+    Raises:
+        FixableError: if strengths are asked for and the row has none.
+
+    Source: Hong et al. 2025, Think-RM (verdicts and strengths from -3 to 3).
+    """
+    turned = random.Random(f"{seed}/{pair.row_id}").random() < 0.5
+    sides = (pair.rejected, pair.chosen) if turned else (pair.chosen, pair.rejected)
+    answer = texts.FIRST_SECOND[turned]
+    if graded:
+        if pair.margin is None:
+            raise FixableError(
+                "A row has no strength.",
+                expected="a margin in every row, for graded verdicts",
+                found=f"none in row {pair.row_id}",
+                fix="Ask for strengths, or set verdict to binary.",
+                field="data.train",
+            )
+        size = min(max(round(abs(pair.margin)), 1), 3)
+        answer = str(size if turned else -size)
+    asked = texts.weighing_both(pair.prompt, *sides, graded=graded)
+    return Prompt(pair.row_id, asked, answer)
 
 
 def batch_of(

@@ -127,6 +127,40 @@ class Lexicon:
         return (kind - unkind) / len(words)
 
 
+_VERDICT = re.compile(r"\[\[\s*([AB]|-?[123])\s*\]\]")
+
+
+def verdict_reward(text: str, known: str) -> float:
+    """Return how right the last verdict of a judgement is.
+
+    1 if it is the known one; 1/2 for a strength of the right sign alone; 0 for any
+    other, one out of range, or none.
+
+    Args:
+        known: A or B; or a strength from -3 to 3, below 0 for the first answer.
+
+    Source: Hong et al. 2025, Think-RM, the authors' code (binary and multiclass).
+    """
+    said = _VERDICT.findall(text)
+    if not said:
+        return 0.0
+    if said[-1] == known:
+        return 1.0
+    if known in ("A", "B") or said[-1] in ("A", "B"):
+        return 0.0
+    return 0.5 if int(said[-1]) * int(known) > 0 else 0.0
+
+
+class Verdict:
+    """Whether a judgement ends in the verdict that its prompt's labels gave."""
+
+    name = "verdict"
+
+    def score(self, rollouts: Sequence[Rollout]) -> list[float]:
+        """Return 0, 1/2 or 1 for every judgement."""
+        return [verdict_reward(r.text, r.prompt.answer) for r in rollouts]
+
+
 class Contains:
     """The share of given words that a completion contains, ignoring case."""
 

@@ -17,18 +17,19 @@ from training.engine.context import RunContext, TaskResult
 from training.engine.environment import environment
 from training.engine.errors import FixableError
 from training.engine.lora import merged
-from training.engine.models import Loaded, load_policy, load_reward, save_model
+from training.engine.models import Loaded, load_policy, save_model
 from training.engine.online.loop import OnlineLoop
 from training.engine.online.opponents import FrozenSampler, Opponents
-from training.engine.online.prompts import practice_prompts
-from training.engine.online.rewards import (
-    LikelihoodRatio,
-    ModelReward,
-    RewardSource,
-    rule,
-)
+from training.engine.online.prompts import prompts_of
+from training.engine.online.rewards import RewardSource
 from training.engine.online.rollout import Drawing, LocalSampler, Sampler, prepared
 from training.engine.online.scored import Combine, Plan, Weigh
+from training.engine.online.sources import (
+    frozen_models,
+    require_vocabulary,
+    reward_model,
+    reward_sources,
+)
 from training.engine.online.state import LoopState
 from training.engine.online.vllm import VLLMSampler, server_url
 from training.engine.ppo.actor_critic import (
@@ -46,10 +47,6 @@ from training.engine.registry.online_rows import OnlineRow
 from training.engine.spec import ModelPart
 from training.engine.subset import Subset, by_rows
 from training.engine.tasks.common import TRAINING_SHARE
-from training.engine.tasks.score import trained_length
-
-RATIO = ("better", "worse")
-"""Names of the two models whose log-ratio is a reward; other names are rewards."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +62,11 @@ class Parts:
     accelerator: Accelerator
 
 
-def assemble(context: RunContext, *, critic: str) -> Parts:
+def assemble(context: RunContext, row: OnlineRow, *, critic: str) -> Parts:
     """Load every model of a run and check that they fit together.
 
     Args:
+        row: the method's; says what rewards are asked of.
         critic: ``auto``, or a kind that `build` knows.
 
     Raises:
@@ -79,9 +77,9 @@ def assemble(context: RunContext, *, critic: str) -> Parts:
     device = accelerator.device
     # The weights that learn are kept in full precision; bf16 is for the arithmetic.
     policy = load_policy(ModelPart(source=spec.model.source), seed=spec.seed)
-    reward = _reward_model(context)
-    sources = _sources(context, policy, reward)
-    for loaded in _frozen(sources):
+    reward = reward_model(context)
+    sources = reward_sources(context, row, policy, reward)
+    for loaded in frozen_models(sources):
         loaded.model.requires_grad_(False).eval().to(device)
     kind = _critic(critic, policy, reward)
     temperature = context.number("temperature")
@@ -133,7 +131,7 @@ def run(
         afterwards: adds to the run's metrics what the trained policy is found to do.
     """
     spec = context.spec
-    every = practice_prompts(spec.data)
+    every = prompts_of(context, row)
     kept = by_rows(len(every), spec.limits.max_rows, spec.seed)
     prompts = [every[i] for i in kept.indices]
     plan = _plan(context, parts, len(prompts))
@@ -209,66 +207,6 @@ def _sampler(context: RunContext, parts: Parts, row: OnlineRow) -> Sampler:
     )
 
 
-def _reward_model(context: RunContext) -> Loaded | None:
-    spec = context.spec
-    part = spec.models.get("reward")
-    if part is None and context.params.get("reward_model"):
-        part = ModelPart(source=context.text("reward_model"), dtype=spec.model.dtype)
-    return load_reward(part, seed=spec.seed) if part is not None else None
-
-
-def _sources(
-    context: RunContext, policy: Loaded, reward: Loaded | None
-) -> list[RewardSource]:
-    """Return where rewards come from: reward models by name, then rules.
-
-    Raises:
-        FixableError: if there is none, or a rule lacks its words.
-    """
-    spec = context.spec
-    size = context.integer("sampling_batch_size")
-    models = {"reward": reward} if reward is not None else {}
-    for name, part in spec.models.items():
-        if name not in ("reward", *RATIO):
-            models[name] = load_reward(part, seed=spec.seed)
-    sources: list[RewardSource] = [
-        ModelReward(
-            loaded, max_length=trained_length(loaded), batch_size=size, name=name
-        )
-        for name, loaded in models.items()
-    ]
-    if set(RATIO) <= spec.models.keys():
-        better, worse = (
-            load_policy(spec.models[name], seed=spec.seed) for name in RATIO
-        )
-        for loaded in (better, worse):
-            _require_vocabulary(loaded, policy, "models.better")
-        sources.append(LikelihoodRatio(better, worse, batch_size=size))
-    name = context.text("rule")
-    if name == "contains" and not context.text("rule_words").strip(" ,"):
-        raise FixableError(
-            "The rule has nothing to look for.",
-            expected="words with commas between them as params.rule_words",
-            found="none",
-            fix="Give the words, or choose another rule.",
-            field="params.rule_words",
-        )
-    if name != "none":
-        sources.append(
-            rule(name, context.text("rule_words"), context.integer("rule_target"))
-        )
-    if not sources:
-        raise FixableError(
-            "Nothing says which completions are good.",
-            expected="a reward model or a rule",
-            found="neither",
-            fix="Name a reward model as models.reward (on the platform: choose the "
-            "reward model that judges), or set params.rule.",
-            field="params.reward_model",
-        )
-    return sources
-
-
 def _critic(asked: str, policy: Loaded, reward: Loaded | None) -> CriticKind:
     """Return what the critic starts from.
 
@@ -299,34 +237,12 @@ def _critic(asked: str, policy: Loaded, reward: Loaded | None) -> CriticKind:
     )
 
 
-def _require_vocabulary(found: Loaded, policy: Loaded, field: str) -> None:
-    if found.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
-        return
-    raise FixableError(
-        "A frozen model has another vocabulary than the policy.",
-        expected="the same tokens in both",
-        found=f"{len(found.tokenizer)} tokens beside {len(policy.tokenizer)}",
-        fix="Take the model that the policy was trained from, or one of its family.",
-        field=field,
-    )
-
-
-def _frozen(sources: list[RewardSource]) -> list[Loaded]:
-    found: list[Loaded] = []
-    for source in sources:
-        if isinstance(source, ModelReward):
-            found.append(source.loaded)
-        if isinstance(source, LikelihoodRatio):
-            found += source.models
-    return found
-
-
 def _own_reference(context: RunContext, policy: Loaded) -> Loaded | None:
     """Return a reference of its own; None where the adapters can be turned off."""
     spec = context.spec
     if spec.reference is not None and spec.reference != spec.model:
         found = load_policy(spec.reference, seed=spec.seed)
-        _require_vocabulary(found, policy, "reference")
+        require_vocabulary(found, policy, "reference")
     elif spec.lora is not None:
         return None
     else:

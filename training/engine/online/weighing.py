@@ -77,11 +77,18 @@ class CriticSettings:
     whiten_advantages: bool = True
 
 
-def with_critic(scored: Scored, scores: Tensor, settings: CriticSettings) -> Experience:
+def with_critic(
+    scored: Scored,
+    scores: Tensor,
+    settings: CriticSettings,
+    *,
+    placed: Tensor | None = None,
+) -> Experience:
     """Return the experience whose advantages are generalised estimates.
 
     Args:
         scores: of each completion, shaped, (N,).
+        placed: what tokens earn besides, for parts that end there, (N, T).
     """
     assert scored.values is not None
     batch = scored.sequences
@@ -93,6 +100,9 @@ def with_critic(scored: Scored, scores: Tensor, settings: CriticSettings) -> Exp
         )
         penalties = -scored.kl_coef * kl * tokens
     rewards = token_rewards(scores, penalties, batch.lengths, settings.score_place)
+    if placed is not None:
+        rewards = rewards + placed
+        scored.told["rewards/parts"] = float(placed.sum(1).mean())
     states = state_mask(batch.lengths, batch.width, settings.score_place)
     values = scored.values * states
     advantages, returns = advantages_and_returns(

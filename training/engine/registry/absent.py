@@ -54,16 +54,6 @@ ABSENT: tuple[Absent, ...] = (
         "grpo",
     ),
     Absent(
-        "fine-grained-rlhf",
-        "PPO on rewards of spans",
-        "Wu et al. 2023, Fine-Grained Human Feedback Gives Better Rewards",
-        "r_t = sum of the categories' rewards where a segment ends - kl_t",
-        "the placing of span rewards is there and tested (online/spans.py), and so are "
-        "segment models (reward-fine-grained); no reward source yet gives spans of "
-        "completions that were just sampled",
-        "ppo",
-    ),
-    Absent(
         "sparse-po",
         "Learned token masks (SparsePO) and masks from activations (MaPO)",
         "SparsePO: Controlling Preference Alignment of LLMs via Sparse Token Masks",
@@ -71,15 +61,6 @@ ABSENT: tuple[Absent, ...] = (
         "masks read the reference's activations at every layer, which the cache of "
         "frozen models does not hold; the masked score and the norm are there",
         "t-reg",
-    ),
-    Absent(
-        "think-rm",
-        "Reward models that reason before they judge (Think-RM)",
-        "Hong et al. 2025, Think-RM",
-        "fine-tuning on long judgements, then GRPO on whether the verdict is right",
-        "its second stage needs a rule that reads a verdict and knows each prompt's "
-        "label; prompts carry no labels here. Judging with such a model works",
-        "grpo-pairwise",
     ),
     Absent(
         "training-free-scorers",

@@ -1,10 +1,16 @@
 """Policies from completions sampled during training, as data."""
 
-from training.engine.registry import online_critic, online_duels, online_groups
+from training.engine.registry import (
+    online_critic,
+    online_duels,
+    online_groups,
+    online_judges,
+)
 from training.engine.registry.types import Preset
 
 PRESETS: tuple[Preset, ...] = (
     *online_critic.PRESETS,
     *online_groups.PRESETS,
     *online_duels.PRESETS,
+    *online_judges.PRESETS,
 )

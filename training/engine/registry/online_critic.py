@@ -259,6 +259,32 @@ PRESETS: tuple[Preset, ...] = (
         ),
     ),
     variant(
+        "fine-grained-rlhf",
+        "PPO on rewards of parts (fine-grained RLHF)",
+        "Learns from models that judge every clause or sentence (reward-fine-grained), "
+        "each verdict where its part ends; rewards of whole completions stand at the "
+        "end as ever. Weights go by name (source_weights).",
+        row={"placement": "parts"},
+        defaults={"kl_coef": 0.3, "whiten_rewards": True},
+        paper="Wu et al. 2023, Fine-Grained Human Feedback Gives Better Rewards for "
+        "Language Model Training, section 2.2",
+        equation="r_t = sum_c w_c (+-1 where a part of category c ends) + w R at the "
+        "end - kl_coef (log pi - log ref)_t; A by GAE",
+        identities=(
+            "a completion's rewards of parts add up to its parts' scores",
+            "a category of weight 0 adds nothing",
+            "one part that ends where the completion does: PPO on its score",
+        ),
+        status="code",
+        verified="the authors' code: placement, weights, tie and whitening",
+        unverified="the whole-completion score is not scaled to unit variance unless "
+        "score_scale says so",
+        tests=(
+            "test_rewards_of_parts_add_up_to_their_scores",
+            "test_one_part_at_the_end_is_a_score",
+        ),
+    ),
+    variant(
         "ppo-gap",
         "PPO on the gap to the reference (PIT)",
         "Learns from how much better a completion is than what the reference wrote to "

@@ -60,6 +60,30 @@ def asking_which(prompt: Messages, first: Messages, second: Messages) -> Message
     ]
 
 
+def weighing_both(
+    prompt: Messages, first: Messages, second: Messages, *, graded: bool
+) -> Messages:
+    """Return a question which answer is better, to be thought over first.
+
+    Args:
+        graded: whether the verdict is a strength, not a name.
+    """
+    first_name, second_name = FIRST_SECOND
+    verdict = (
+        "a number from -3 (the first is far better) to 3 (the second is), not 0, as "
+        "[[-2]]"
+        if graded
+        else f"[[{first_name}]] or [[{second_name}]]"
+    )
+    (asked,) = asking_which(prompt, first, second)
+    shown, _, _ = asked["content"].rpartition("\n\n")
+    wish = (
+        "Think about how helpful, correct, coherent, complex, wordy and safe each "
+        f"answer is. End with your verdict: {verdict}."
+    )
+    return [asked | {"content": f"{shown}\n\n{wish}"}]
+
+
 def text_of(messages: Messages) -> str:
     """Return a conversation's texts, a line each."""
     return "\n".join(message["content"] for message in messages)

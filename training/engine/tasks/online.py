@@ -9,6 +9,7 @@ or the snapshot's rows.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from torch import Tensor, tensor
@@ -20,6 +21,7 @@ from training.engine.online import setup
 from training.engine.online.combine import weighted
 from training.engine.online.heldout import safety_check
 from training.engine.online.opponents import Opponents
+from training.engine.online.parts import PartRewards, SegmentReward
 from training.engine.online.pipeline import Pipeline, PipelineSettings
 from training.engine.online.references import ReferenceRewards
 from training.engine.online.weighing import CriticSettings, KLPlace, Shaping
@@ -37,7 +39,7 @@ def run(context: RunContext) -> TaskResult:
     """Train a policy; leave ``model/`` and its metrics."""
     row = row_of(context)
     settings = update_settings(context, row)
-    parts = setup.assemble(context, critic=_critic(context, row))
+    parts = setup.assemble(context, row, critic=_critic(context, row))
     names = [source.name for source in parts.sources]
     numbers = pipeline_settings(context, row, names)
     if row.select in _UNEVEN and parts.accelerator.num_processes > 1:
@@ -73,6 +75,19 @@ def run(context: RunContext) -> TaskResult:
             parts.accelerator.device,
         )
 
+    parts_of = None
+    if row.placement == "parts":
+        named = dict(zip(names, numbers.weights, strict=True))
+        parts_of = PartRewards(parts.sources, named, parts.policy.tokenizer)
+        # What judges parts is not counted again as a whole.
+        numbers = replace(
+            numbers,
+            weights=tuple(
+                0.0 if isinstance(source, SegmentReward) else weight
+                for source, weight in zip(parts.sources, numbers.weights, strict=True)
+            ),
+        )
+
     def combine(rewards: Tensor) -> Tensor:
         return weighted(rewards, tensor(numbers.weights))
 
@@ -80,7 +95,7 @@ def run(context: RunContext) -> TaskResult:
         context,
         parts,
         combine=combine,
-        weigh=Pipeline(row, numbers, references),
+        weigh=Pipeline(row, numbers, references, parts_of),
         settings=settings,
         row=row,
         opponents=opponents,

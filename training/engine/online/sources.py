@@ -1,0 +1,134 @@
+"""The reward sources of a run, from its specification; refusing what cannot work."""
+
+from __future__ import annotations
+
+from training.engine.context import RunContext
+from training.engine.errors import FixableError
+from training.engine.models import Loaded, load_policy, load_reward
+from training.engine.online.parts import SegmentReward
+from training.engine.online.rewards import (
+    LikelihoodRatio,
+    ModelReward,
+    RewardSource,
+    Verdict,
+    rule,
+)
+from training.engine.registry.online_rows import OnlineRow
+from training.engine.rewards.model import RewardModel
+from training.engine.spec import ModelPart
+from training.engine.tasks.score import trained_length
+
+RATIO = ("better", "worse")
+"""Names of the two models whose log-ratio is a reward; other names are rewards."""
+
+
+def reward_model(context: RunContext) -> Loaded | None:
+    """Return the first reward model, from ``models.reward`` or the setting."""
+    spec = context.spec
+    part = spec.models.get("reward")
+    if part is None and context.params.get("reward_model"):
+        part = ModelPart(source=context.text("reward_model"), dtype=spec.model.dtype)
+    return load_reward(part, seed=spec.seed) if part is not None else None
+
+
+def reward_sources(
+    context: RunContext, row: OnlineRow, policy: Loaded, reward: Loaded | None
+) -> list[RewardSource]:
+    """Return where rewards come from: reward models by name, then rules.
+
+    Raises:
+        FixableError: if there is none, or one lacks what it needs.
+    """
+    spec = context.spec
+    models = {"reward": reward} if reward is not None else {}
+    for name, part in spec.models.items():
+        if name not in ("reward", *RATIO):
+            models[name] = load_reward(part, seed=spec.seed)
+    sources: list[RewardSource] = [
+        _of_model(context, row, name, loaded) for name, loaded in models.items()
+    ]
+    if set(RATIO) <= spec.models.keys():
+        better, worse = (
+            load_policy(spec.models[name], seed=spec.seed) for name in RATIO
+        )
+        for loaded in (better, worse):
+            require_vocabulary(loaded, policy, "models.better")
+        size = context.integer("sampling_batch_size")
+        sources.append(LikelihoodRatio(better, worse, batch_size=size))
+    if row.prompts == "judged":
+        sources.append(Verdict())
+    name = context.text("rule")
+    if name == "contains" and not context.text("rule_words").strip(" ,"):
+        raise FixableError(
+            "The rule has nothing to look for.",
+            expected="words with commas between them as params.rule_words",
+            found="none",
+            fix="Give the words, or choose another rule.",
+            field="params.rule_words",
+        )
+    if name != "none":
+        sources.append(
+            rule(name, context.text("rule_words"), context.integer("rule_target"))
+        )
+    if not sources:
+        raise FixableError(
+            "Nothing says which completions are good.",
+            expected="a reward model or a rule",
+            found="neither",
+            fix="Name a reward model as models.reward (on the platform: choose the "
+            "reward model that judges), or set params.rule.",
+            field="params.reward_model",
+        )
+    if row.placement == "parts" and not any(
+        isinstance(source, SegmentReward) for source in sources
+    ):
+        raise FixableError(
+            "No reward model judges parts of a completion.",
+            expected="a model of reward-fine-grained as models.reward or reward_2",
+            found=", ".join(source.name for source in sources),
+            fix="Train reward-fine-grained on marked spans and name its model.",
+            field="models.reward",
+        )
+    return sources
+
+
+def _of_model(
+    context: RunContext, row: OnlineRow, name: str, loaded: Loaded
+) -> RewardSource:
+    model = loaded.model
+    in_parts = isinstance(model, RewardModel) and model.description.head == "tokens"
+    kind = SegmentReward if row.placement == "parts" and in_parts else ModelReward
+    return kind(
+        loaded,
+        max_length=trained_length(loaded),
+        batch_size=context.integer("sampling_batch_size"),
+        name=name,
+    )
+
+
+def frozen_models(sources: list[RewardSource]) -> list[Loaded]:
+    """Return the models that rewards come from; they never learn."""
+    found: list[Loaded] = []
+    for source in sources:
+        if isinstance(source, ModelReward):
+            found.append(source.loaded)
+        if isinstance(source, LikelihoodRatio):
+            found += source.models
+    return found
+
+
+def require_vocabulary(found: Loaded, policy: Loaded, field: str) -> None:
+    """Refuse a frozen model whose tokens are others than the policy's.
+
+    Raises:
+        FixableError: naming the field to change.
+    """
+    if found.tokenizer.get_vocab() == policy.tokenizer.get_vocab():
+        return
+    raise FixableError(
+        "A frozen model has another vocabulary than the policy.",
+        expected="the same tokens in both",
+        found=f"{len(found.tokenizer)} tokens beside {len(policy.tokenizer)}",
+        fix="Take the model that the policy was trained from, or one of its family.",
+        field=field,
+    )
