@@ -63,22 +63,14 @@ ABSENT: tuple[Absent, ...] = (
         "t-reg",
     ),
     Absent(
-        "training-free-scorers",
-        "Scores from models that were never trained to score",
-        "Density ratio; implicit reward; follow-up likelihood; log-likelihood",
-        "log p(y|x) - log q(y|x); beta s(y); log p(kind follow-up | x, y); log p(y|x)",
-        "the ratio of two models rewards a policy while it learns "
-        "(self-rewarding-ppo); scoring completions takes reward models alone",
-        "self-rewarding-ppo",
-    ),
-    Absent(
-        "secrets-contrastive",
-        "Contrastive and meta-learned reward models (Secrets of RLHF II)",
+        "meta-reward",
+        "Meta-learned reward models (MetaRM, Secrets of RLHF II)",
         "Wang et al. 2024, Secrets of RLHF in Large Language Models Part II",
-        "Bradley-Terry + a contrastive loss of the states' differences; MetaRM",
-        "the contrastive loss needs two dropout passes of every pair, and MetaRM "
-        "gradients through an inner step; its label smoothing and margins are offered",
-        "reward-bt",
+        "theta' = theta + eta grad J, J the spread of rewards of the policy's samples; "
+        "theta <- theta - alpha grad L_bt(theta')",
+        "every step would draw samples of the policy beside the pairs, and take its "
+        "gradient at weights it then gives back; the contrastive option is offered",
+        "reward-contrastive",
     ),
     Absent(
         "opinion-features",

@@ -11,9 +11,9 @@ PRESETS: tuple[Preset, ...] = (
         "think-rm",
         "Judges that reason before they judge (Think-RM)",
         "Asks a language model which of a pair's completions is better, lets it "
-        "reason, and rewards a verdict that agrees with the pair's label. Start it from "
-        "a model that was fine-tuned (sft) on written judgements; what it leaves is a "
-        "judge.",
+        "reason, and rewards a verdict that agrees with the pair's label. Start it "
+        "from a model that was fine-tuned (sft) on written judgements; what it leaves "
+        "is a judge.",
         row=replace(GRPO_ROW, prompts="judged"),
         own=(
             settings.choice(

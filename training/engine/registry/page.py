@@ -16,6 +16,7 @@ _FAMILIES = (
     ("Policies from collected preferences", ("dpo",)),
     ("Reward models", ("reward",)),
     ("Policies from sampled completions", ("online", "ppo")),
+    ("Scores without training", ("score",)),
 )
 
 _STATUS = {
@@ -81,7 +82,7 @@ def markdown() -> str:
         "# Methods\n",
         "<!-- Generated: python -m training.engine methods --markdown -->\n",
         f"{counts()}\n\nEach is a row of settings: `python -m training.engine methods` "
-        "lists them,\nand the launch form offers them.\n",
+        "lists them,\nand the launch form offers all that leave a model.\n",
         _NOTATION,
     ]
     for title, tasks in families:

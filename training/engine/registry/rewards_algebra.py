@@ -25,6 +25,7 @@ Loss = Literal[
     "cost",
     "bootstrap",
     "balanced",
+    "contrastive",
     "mixture",
     "membership",
     "skew",

@@ -47,6 +47,34 @@ SMOOTHED = reward_method(
     tests=["test_smoothed_loss_is_least_at_its_label"],
     neighbour="reward-robust",
 )
+CONTRASTIVE = reward_method(
+    "reward-contrastive",
+    "Contrastive reward model (Secrets of RLHF II)",
+    summary="Bradley-Terry on states that keep pairs apart: a pair's difference must "
+    "be like itself under other dropout, and unlike that of other pairs. For models "
+    "that have dropout; it stays on.",
+    equation="L = -log sig(D) + b*(-log softmax_j cos(d_i, d'_j)/t at j = i), "
+    "d = f(y_w) - f(y_l)",
+    settings=RewardRow(loss="contrastive"),
+    own=[
+        real("contrast_weight", 0.1, "Weight b of the contrast; 0 is reward-bt."),
+        real("contrast_temperature", 0.05, "Temperature t of likeness.", low=1e-3),
+        SOFT,
+        MARGIN,
+    ],
+    paper="Wang et al. 2024, Secrets of RLHF in Large Language Models Part II: Reward "
+    "Modeling, contrastive learning",
+    status="text",
+    verified="the paper (SimCSE on differences of features)",
+    unverified="the published weight and temperature; the variants on features of "
+    "single completions and by clusters (SwAV) are left out",
+    identities=[
+        "b = 0 is reward-bt",
+        "where all differences are alike the contrast is log B",
+    ],
+    tests=["test_contrast_tells_pairs_apart"],
+    neighbour="reward-smoothed",
+)
 RAO_KUPPER = reward_method(
     "reward-rao-kupper",
     "Bradley-Terry with ties (Rao-Kupper)",
@@ -282,6 +310,7 @@ MORE = reward_method(
 PRESETS: tuple[Preset, ...] = (
     ROBUST,
     SMOOTHED,
+    CONTRASTIVE,
     RAO_KUPPER,
     DAVIDSON,
     PLACKETT_LUCE,

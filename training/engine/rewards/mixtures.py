@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -75,6 +77,15 @@ def gaussian_kl(mean: Tensor, log_variance: Tensor) -> Tensor:
     Source: Kingma and Welling 2014, appendix B.
     """
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1)
+
+
+def annealed(step: int, period: float, floor: float) -> float:
+    """Return a weight that rises from floor to 1 on a cosine, again every period.
+
+    Source: Poddar et al. 2024 (VPL), the authors' code.
+    """
+    risen = 0.5 * (1 - math.cos(math.pi * (step % period) / period))
+    return floor + (1 - floor) * risen
 
 
 def least_norm_weights(gradients: Tensor, steps: int = 500) -> Tensor:

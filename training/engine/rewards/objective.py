@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor
 from training.engine.layout import Layout
 from training.engine.registry.rewards_algebra import Loss
 from training.engine.rewards import list_losses, mixtures, pair_losses, value_losses
+from training.engine.rewards.contrast import contrastive_loss
 from training.engine.rewards.heads import (
     Features,
     LatentHead,
@@ -167,6 +167,17 @@ def bootstrap(terms: Terms, params: Params) -> Tensor:
     return (losses * terms.batch.columns["draws"]).mean(-1)
 
 
+def contrastive(terms: Terms, params: Params) -> Tensor:
+    """Bradley-Terry, and each pair told apart from the others under other dropout.
+
+    Source: Wang et al. 2024, Secrets of RLHF Part II (SimCSE on differences).
+    """
+    passes = (terms, terms_of(terms.model, terms.batch))
+    seen = [t.side(t.features.last, 0) - t.side(t.features.last, 1) for t in passes]
+    alike = contrastive_loss(*seen, float(params["contrast_temperature"]))
+    return logistic(terms, params) + float(params["contrast_weight"]) * alike
+
+
 def balanced(terms: Terms, params: Params) -> Tensor:
     """Domains weighed so that their gradients' combination is shortest. Source: MORE.
 
@@ -243,12 +254,6 @@ def skew(terms: Terms, params: Params) -> Tensor:
     return pair_losses.smoothed_loss(gap, terms.label, 0.0)
 
 
-def annealed(step: int, period: float, floor: float) -> float:
-    """Return a weight that rises from floor to 1 on a cosine, again every period."""
-    phase = (step % period) / period
-    return floor + (1 - floor) * 0.5 * (1 - math.cos(math.pi * phase))
-
-
 def elbo(terms: Terms, params: Params) -> Tensor:
     """-log sig(D) under a drawn latent, and its distance from the prior.
 
@@ -271,7 +276,7 @@ def elbo(terms: Terms, params: Params) -> Tensor:
     ]
     pair = pair_losses.smoothed_loss(scores[0] - scores[1], terms.label, 0.0)
     weight = float(params["kl_weight"])
-    weight *= annealed(terms.batch.step, float(params["kl_period"]), 0.1)
+    weight *= mixtures.annealed(terms.batch.step, float(params["kl_period"]), 0.1)
     return pair + weight * mixtures.gaussian_kl(mean, log_variance)
 
 
@@ -324,6 +329,7 @@ LOSSES: Mapping[Loss, Callable[[Terms, Params], Tensor]] = {
     "cost": cost,
     "bootstrap": bootstrap,
     "balanced": balanced,
+    "contrastive": contrastive,
     "mixture": mixture,
     "membership": membership,
     "skew": skew,

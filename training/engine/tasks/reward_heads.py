@@ -126,7 +126,8 @@ class _Run:
         context = self.context
         arguments = loop.training_arguments(context) | extra
         del arguments["max_length"]
-        disable_dropout_in_model(model.backbone)
+        if "contrast_weight" not in context.params:  # which lives on dropout
+            disable_dropout_in_model(model.backbone)
         adapters = lora_config(context.spec.lora, reward=False)
         adapted = None
         if adapters is not None and any(

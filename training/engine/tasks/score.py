@@ -1,8 +1,8 @@
-"""Score completions with a reward model."""
+"""Score completions with a reward model, or by what language models find likely."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from training.engine.data import (
     tokenize,
 )
 from training.engine.environment import environment
+from training.engine.errors import FixableError
 from training.engine.evaluate.metrics import mean_and_error
 from training.engine.features import completion_features
-from training.engine.models import Loaded, load_reward
+from training.engine.models import Loaded, load_policy, load_reward
 from training.engine.progress import Progress
+from training.engine.rewards import free
 from training.engine.rewards.contract import Item, Scorer
 from training.engine.rewards.model import RewardModel
 from training.engine.scorers import Tick, reward_scores
@@ -48,7 +50,9 @@ def run(context: RunContext) -> TaskResult:
     assert spec.data.rows is not None
     table = read_table(spec.data.rows, ROW_COLUMNS, "data.rows")
     rows = table.to_pylist()
-    loaded = load_reward(spec.model, seed=spec.seed)
+    untrained = spec.preset != "score"
+    load = load_policy if untrained else load_reward
+    loaded = load(spec.model, seed=spec.seed)
     for name in held_out.needed(loaded):
         for row in rows:
             if not row.get(name):
@@ -66,24 +70,30 @@ def run(context: RunContext) -> TaskResult:
         resumed_from=None,
         warnings=[],
     )
-    asked_features = context.flag("features")
+    asked_features = bool(context.params.get("features"))
+    passes = FREE_PASSES[spec.preset](context) if untrained else 1 + asked_features
     with Progress(
         context,
-        total=len(rows) * (2 if asked_features else 1),
+        total=len(rows) * passes,
         unit="completions",
         label="scoring",
     ) as progress:
         prompts = [row["prompt"] for row in rows]
         completions = [row["completion"] for row in rows]
-        scores, shortened = score_completions(
-            loaded,
-            prompts,
-            completions,
-            extras=rows,
-            max_length=length,
-            batch_size=context.integer("batch_size"),
-            tick=progress.tick,
-        )
+        if untrained:
+            scores, shortened = free_scores(
+                context, loaded, prompts, completions, length, progress.tick
+            )
+        else:
+            scores, shortened = score_completions(
+                loaded,
+                prompts,
+                completions,
+                extras=rows,
+                max_length=length,
+                batch_size=context.integer("batch_size"),
+                tick=progress.tick,
+            )
         names = [str(row["row_id"]) for row in rows]
         if asked_features:
             vectors = completion_features(
@@ -113,6 +123,79 @@ def run(context: RunContext) -> TaskResult:
         },
         files=(FINAL, FEATURES) if asked_features else (FINAL,),
     )
+
+
+def free_scores(
+    context: RunContext,
+    loaded: Loaded,
+    prompts: Sequence[Messages],
+    completions: Sequence[Messages],
+    max_length: int,
+    tick: Tick,
+) -> tuple[list[float], int]:
+    """Return scores by the log-probabilities of the run's models.
+
+    Raises:
+        FixableError: if the method compares two models and there is one.
+    """
+    how: dict[str, Any] = {
+        "max_length": max_length,
+        "batch_size": context.integer("batch_size"),
+        "per_token": bool(context.params.get("per_token")),
+        "tick": tick,
+    }
+    if context.spec.preset == "follow-up-likelihood":
+        return free.follow_ups(
+            loaded,
+            prompts,
+            completions,
+            kind=_sentences(context, "kind"),
+            unkind=_sentences(context, "unkind"),
+            **how,
+        )
+    found = free.log_likelihoods(loaded, prompts, completions, **how)
+    if context.spec.preset == "likelihood":
+        return found
+    if context.spec.reference is None:
+        raise FixableError(
+            "There is no second model to compare with.",
+            expected="reference.source: the weaker model, or the one tuned from",
+            found="none",
+            fix="Give it, or choose the preset likelihood.",
+            field="reference",
+        )
+    other = load_policy(context.spec.reference, seed=context.spec.seed)
+    weak = free.log_likelihoods(other, prompts, completions, **how)
+    return free.density_ratio(found, weak, float(context.params.get("beta") or 1.0))
+
+
+def _sentences(context: RunContext, name: str) -> list[str]:
+    """Return the sentences of a setting.
+
+    Raises:
+        FixableError: if there is none.
+    """
+    found = [part.strip() for part in context.text(name).split("|") if part.strip()]
+    if not found:
+        raise FixableError(
+            "There is nothing for the reader to say.",
+            expected=f"one or more sentences as params.{name}",
+            found="none",
+            fix="Write them with | between them.",
+            field=f"params.{name}",
+        )
+    return found
+
+
+FREE_PASSES: Mapping[str, Callable[[RunContext], int]] = {
+    "likelihood": lambda context: 1,
+    "density-ratio": lambda context: 2,
+    "implicit-reward": lambda context: 2,
+    "follow-up-likelihood": lambda context: (
+        len(_sentences(context, "kind")) + len(_sentences(context, "unkind"))
+    ),
+}
+"""How often each method reads every row."""
 
 
 def _write(path: Path, table: pa.Table) -> None:
