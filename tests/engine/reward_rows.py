@@ -44,6 +44,15 @@ def vector_row(index: int, **changes: Any) -> dict[str, Any]:
     return row | changes
 
 
+def scalar_row(index: int, **changes: Any) -> dict[str, Any]:
+    """Return one number for a completion."""
+    row = {k: v for k, v in vector_row(index).items() if k not in _OF_VECTORS}
+    return row | {"row_id": f"scalar-{index}", "value": float(index % 2)} | changes
+
+
+_OF_VECTORS = ("names", "values", "normalised", "mask")
+
+
 def token_row(index: int, **changes: Any) -> dict[str, Any]:
     """Return a text of two sentences whose second is marked in every other row."""
     text = f"The {WORDS[index % 12]} is kind. No, go away."
@@ -79,6 +88,7 @@ def write_reward_views(path: Path, count: int = 8) -> dict[str, str]:
         "pairs": [reward_pair(i) for i in range(count)],
         "lists": [list_row(i) for i in range(count)],
         "vectors": [vector_row(i) for i in range(count)],
+        "scalars": [scalar_row(i) for i in range(count)],
         "unary": [unary_row(i) for i in range(count)],
         "tokens": [token_row(i) for i in range(count)],
         "entailment": [principle_row(i) for i in range(count)],

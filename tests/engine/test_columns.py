@@ -18,6 +18,7 @@ from tests.engine.preference_rows import full_pair, list_row, unary_row
 from tests.engine.reward_rows import (
     principle_row,
     reward_pair,
+    scalar_row,
     token_row,
     vector_row,
 )
@@ -68,6 +69,7 @@ def rows_of(preset: registry.Preset) -> list[Row]:
         "pairs": lambda i: pair(i) | {"soft_label": 0.8},
         "lists": list_row,
         "vectors": vector_row,
+        "scalars": scalar_row,
         "unary": unary_row,
         "demonstrations": unary_row,
         "tokens": token_row,
@@ -118,6 +120,7 @@ CHANGES: dict[str, Callable[[Row], Any]] = {
         say("assistant", f"the {word}") for word in ("list", "a", "kind", "true")
     ],
     "groups": lambda row: [2, 0, 1, None],
+    "value": lambda row: row["value"] + 0.5,
     "values": lambda row: [v and v / 2 for v in row["values"]],
     "spans": lambda row: [
         {"message": 0, "start": 0, "end": 16, "category": "rude"},

@@ -130,6 +130,34 @@ def test_heads_are_asked_by_every_task(
     assert workspace.run(judged, "judged").code == 0
 
 
+def test_values_of_beginnings_steer_a_model_that_does_not_learn(
+    workspace: Workspace, views: dict[str, str]
+) -> None:
+    values = str(train(workspace, views, "reward-values").out / "model")
+
+    def drawn(name: str, source: str, **params: Any) -> Finished:
+        spec = workspace.spec(
+            "generate",
+            preset="value-augmented-sampling",
+            models={"value": {"source": source}},
+            params={"max_new_tokens": 3, **params},
+            limits={"max_rows": 3},
+        )
+        return workspace.run(spec, name)
+
+    runs = [drawn(f"by-{beta}", values, value_beta=beta) for beta in (0.0, 900.0)]
+    assert [run.code for run in runs] == [0, 0], runs[1].status
+    texts = [
+        pq.read_table(run.out / "completions.parquet")["content"].to_pylist()
+        for run in runs
+    ]
+    assert texts[0] != texts[1]
+    refused = drawn("by-nothing", "tiny:causal")
+    assert refused.status["error"]["field"] == "models.value"
+    encoder = train(workspace, views, "reward-values", source="tiny:encoder")
+    assert "causal" in encoder.status["error"]["expected"]
+
+
 def test_comparing_model_refuses_lonely_completions(
     workspace: Workspace, views: dict[str, str]
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
+from transformers import LogitsProcessor, LogitsProcessorList
 
 from training.engine.data import Messages, render, shorten
 from training.engine.models import Loaded
@@ -17,7 +18,11 @@ _STOP_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>")
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to sample: temperature 0 is greedy."""
+    """How to sample: temperature 0 is greedy.
+
+    Attributes:
+        steer: makes what changes the logits of a batch, from its prompts' mask, (B, P).
+    """
 
     temperature: float
     top_p: float
@@ -25,6 +30,7 @@ class Sampling:
     max_prompt_tokens: int
     batch_size: int
     seed: int
+    steer: Callable[[torch.Tensor], LogitsProcessor] | None = None
 
 
 @dataclass(frozen=True)
@@ -180,6 +186,7 @@ def sample_batch(
         attention_mask=mask.to(model.device),
         eos_token_id=stops,
         pad_token_id=pad_id,
+        logits_processor=_steered(settings, mask.to(model.device)),
         **options(settings),
     )
     bodies = [
@@ -207,6 +214,13 @@ def sample_batch(
             jobs, heads, bodies, logprobs, strict=True
         )
     ]
+
+
+def _steered(settings: Sampling, mask: torch.Tensor) -> LogitsProcessorList | None:
+    """Return what changes the logits of a batch with this mask, (B, P)."""
+    if settings.steer is None:
+        return None
+    return LogitsProcessorList([settings.steer(mask)])
 
 
 def _until_stop(ids: list[int], stops: list[int]) -> tuple[list[int], bool]:

@@ -26,16 +26,6 @@ class Absent:
 
 ABSENT: tuple[Absent, ...] = (
     Absent(
-        "value-augmented-sampling",
-        "Value-augmented sampling",
-        "Han et al. 2024, Value Augmented Sampling for Language Model Alignment and "
-        "Personalization",
-        "logits + beta (V(prefix + token) - mean V over the top k tokens)",
-        "a critic is not saved as a model of its own, and a value network would run "
-        "once for each of the k tokens of every step",
-        "ppo",
-    ),
-    Absent(
         "ufo",
         "Unary feedback over several turns (UFO)",
         "A Simple 'Try Again' Can Elicit Multi-Turn LLM Reasoning",

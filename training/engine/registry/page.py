@@ -17,6 +17,7 @@ _FAMILIES = (
     ("Reward models", ("reward",)),
     ("Policies from sampled completions", ("online", "ppo")),
     ("Scores without training", ("score",)),
+    ("Sampling", ("generate",)),
 )
 
 _STATUS = {

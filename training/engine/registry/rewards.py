@@ -1,6 +1,11 @@
 """Reward models, as data: the plain one here, the others by what differs."""
 
-from training.engine.registry import common, rewards_heads, rewards_pairs
+from training.engine.registry import (
+    common,
+    rewards_heads,
+    rewards_pairs,
+    rewards_values,
+)
 from training.engine.registry.types import Param, Preset
 
 REWARD_BT = Preset(
@@ -65,4 +70,5 @@ PRESETS: tuple[Preset, ...] = (
     REWARD_BT,
     *rewards_pairs.PRESETS,
     *rewards_heads.PRESETS,
+    *rewards_values.PRESETS,
 )

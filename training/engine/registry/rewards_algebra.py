@@ -10,9 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Data = Literal["pairs", "lists", "vectors", "unary", "tokens", "entailment"]
+Data = Literal["pairs", "lists", "vectors", "scalars", "unary", "tokens", "entailment"]
 Head = Literal[
-    "linear", "gate", "mixture", "skew", "verdict", "tokens", "ideal_point", "latent"
+    "linear",
+    "gate",
+    "mixture",
+    "skew",
+    "verdict",
+    "tokens",
+    "value",
+    "ideal_point",
+    "latent",
 ]
 Loss = Literal[
     # pairs
@@ -36,6 +44,7 @@ Loss = Literal[
     # single completions
     "squared",
     "unary",
+    "td",
     "segments",
     "answer",
 ]

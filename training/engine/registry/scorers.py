@@ -1,11 +1,11 @@
-"""Ways to score completions with language models that nobody trained to score."""
+"""Language models used as they are: to score, and to sample while another steers."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from training.engine.registry.tools import SCORE
+from training.engine.registry.tools import GENERATE, SCORE
 from training.engine.registry.types import Param, ParamValue, Preset
 
 PER_TOKEN = Param(
@@ -46,7 +46,47 @@ def _with(param: Param, default: ParamValue) -> Param:
     return replace(param, default=default)
 
 
+STEERED = replace(
+    GENERATE,
+    name="value-augmented-sampling",
+    title="Value-augmented sampling (VAS)",
+    summary="Samples from a model as it is, steered at every token by what a model of "
+    "reward-values finds the beginning worth. Other models' values need no training "
+    "of this one; each token costs one reading for each token that is valued.",
+    backends=("hone",),
+    models=("value",),
+    params=(
+        Param(
+            "value_beta",
+            "float",
+            3.0,
+            "How much a unit of value counts; 0 leaves the model as it is.",
+            -1000,
+            1000,
+        ),
+        Param("value_top", "int", 20, "Likeliest tokens that are valued.", 1, 1024),
+        *GENERATE.params,
+    ),
+    paper="Han et al. 2024, Value Augmented Sampling for Language Model Alignment and "
+    "Personalization",
+    equation="logits + beta*(V(prefix + token) - mean V over the top k tokens)",
+    identities=(
+        "beta 0 is the model itself",
+        "one step over all tokens: pi(y) exp(beta R(y)) / Z",
+        "on a tree it lies between the model and the best policy of its tie",
+    ),
+    status="code",
+    verified="the authors' code; a two-step tree reproduced",
+    unverified="several value models at once, which are left out",
+    neighbour="ppo",
+    tests=(
+        "test_one_steered_step_is_the_tilted_model",
+        "test_steered_tree_lies_between_the_model_and_the_optimum",
+    ),
+)
+
 PRESETS: tuple[Preset, ...] = (
+    STEERED,
     scorer(
         "likelihood",
         "Log-likelihood of a completion",

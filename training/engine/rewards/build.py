@@ -196,6 +196,14 @@ def prepare(
         load = load_policy if settings.head == "verdict" else load_backbone
         loaded = load(spec.model, seed=spec.seed)
         backbone = loaded.model
+        if settings.head == "value" and loaded.is_encoder:
+            raise FixableError(
+                "A value of a beginning must not see what follows.",
+                expected="a causal language model",
+                found="an encoder, which reads both ways",
+                fix="Start from a causal model, best the one that will be steered.",
+                field="model.source",
+            )
     return Started(
         spec,
         preset,

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from training.engine.data import Messages, render, shorten, tokenize
 from training.engine.layout import Branch, Layout, lay_out, shared_length
-from training.engine.rewards.objective import RewardBatch
+from training.engine.rewards.terms import RewardBatch
 from training.engine.rewards.value_losses import IGNORED
 from training.engine.scorers import pad
 

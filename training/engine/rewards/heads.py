@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -244,39 +244,6 @@ class VerdictHead(Head):
         return Output((found[:, :1] - found[:, 1:]), answers=found)
 
 
-class TokenHead(Head):
-    """Says of each token whether what ends there is fine; class 1 is an error.
-
-    A segment earns +1 if it is fine and -1 if not, at its last token; the component
-    is their sum.
-
-    Source: Wu et al. 2023, Fine-Grained Human Feedback Gives Better Rewards.
-    """
-
-    wants = frozenset({"tokens"})
-
-    def __init__(self, width: int, options: Options) -> None:
-        super().__init__()
-        self.linear = nn.Linear(width, 2)
-
-    def forward(self, features: Features) -> Output:
-        logits = self.linear(self.needed(features.tokens, "tokens"))
-        ends = self.needed(features.ends, "ends")
-        rewards = token_rewards(logits, ends)
-        return Output(rewards.sum(-1, keepdim=True), tokens=logits)
-
-
-def token_rewards(logits: Tensor, ends: Tensor) -> Tensor:
-    """Return +1 or -1 at every segment's last token and 0 elsewhere, (U, T).
-
-    Args:
-        logits: of fine and error, shape (U, T, 2).
-        ends: True at segments' last tokens, shape (U, T).
-    """
-    fine = logits[..., 0] >= logits[..., 1]
-    return torch.where(fine, 1.0, -1.0).to(logits.dtype) * ends
-
-
 class IdealPointHead(Head):
     """Scores how near a completion lies to what a user wants, a mix of K prototypes.
 
@@ -387,15 +354,3 @@ class LatentHead(Head):
         if latent is None:
             latent = features.last.new_zeros(len(features.last), self.size)
         return Output(self.decode(torch.cat([features.last, latent], -1)))
-
-
-HEADS: Mapping[str, Callable[[int, Options], Head]] = {
-    "linear": LinearHead,
-    "gate": GateHead,
-    "mixture": MixtureHead,
-    "skew": SkewHead,
-    "verdict": VerdictHead,
-    "tokens": TokenHead,
-    "ideal_point": IdealPointHead,
-    "latent": LatentHead,
-}

@@ -17,7 +17,8 @@ from training.engine.errors import FixableError
 from training.engine.layout import Layout
 from training.engine.registry.rewards_algebra import Aggregation, Loss, Map
 from training.engine.rewards.aggregation import combine
-from training.engine.rewards.heads import HEADS, Features, Output
+from training.engine.rewards.heads import Features, Output
+from training.engine.rewards.named_heads import HEADS
 
 T = TypeVar("T")
 

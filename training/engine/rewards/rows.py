@@ -24,6 +24,7 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "pairs": ("prompt", "chosen", "rejected"),
     "lists": ("prompt", "candidates", "groups"),
     "vectors": ("prompt", "completion", "names", "values"),
+    "scalars": ("prompt", "completion", "value"),
     "unary": ("prompt", "completion", "label"),
     "tokens": ("prompt", "text", "spans"),
     "entailment": ("prompt", "completion", "principle", "label"),
@@ -76,6 +77,7 @@ class Reader:
             "pairs": self._pairs,
             "lists": self._lists,
             "vectors": self._vectors,
+            "scalars": self._scalars,
             "unary": self._unary,
             "tokens": self._tokens,
             "entailment": self._entailment,
@@ -309,6 +311,16 @@ class Reader:
             examples.append(self._single(row, index, {"values": values}))
         counts = {"read": len(rows), "unrated_left_out": empty}
         return Reading(examples, counts, attributes=tuple(names))
+
+    def _scalars(self, path: Path, rows: list[dict[str, Any]]) -> Reading:
+        kept = [(i, row) for i, row in enumerate(rows) if row["value"] is not None]
+        examples = []
+        for index, row in kept:
+            row_id = _row_id(row, index)
+            value = col.number(self.preset, "value", row_id, row["value"])
+            examples.append(self._single(row, index, {"value": value}))
+        counts = {"read": len(rows), "unrated_left_out": len(rows) - len(kept)}
+        return Reading(examples, counts)
 
     def _unary(self, path: Path, rows: list[dict[str, Any]]) -> Reading:
         kept = [(i, row) for i, row in enumerate(rows) if row["label"] is not None]

@@ -9,9 +9,9 @@ import torch
 from training.engine.data import Messages
 from training.engine.models import Loaded
 from training.engine.rewards.examples import Collator, Encoder, Example
-from training.engine.rewards.heads import token_rewards
 from training.engine.rewards.model import RewardModel
 from training.engine.rewards.segments import segmented
+from training.engine.rewards.token_heads import token_rewards
 
 
 @torch.no_grad()

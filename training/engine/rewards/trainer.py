@@ -15,7 +15,8 @@ from transformers import Trainer
 from training.engine.layout import Layout
 from training.engine.order import OrderedTrainer
 from training.engine.preferences.trainer import refuse_no_numbers
-from training.engine.rewards.objective import RewardBatch, reward_loss
+from training.engine.rewards.objective import reward_loss
+from training.engine.rewards.terms import RewardBatch
 
 WEIGHTS = "reward_model.safetensors"
 

@@ -105,6 +105,46 @@ def prior_shift(base_rate: float, trained_rate: float) -> float:
     )
 
 
+def td_targets(
+    values: Tensor, first: Tensor, last: Tensor, rewards: Tensor, trace: float
+) -> Tensor:
+    """Return what every state's value should have been, by TD(lambda), (B, T).
+
+    ``G_last = R`` and before it ``G_t = (1 - lambda) V_(t+1) + lambda G_(t+1)``, not
+    discounted; 0 where there is no state.
+
+    Args:
+        values: V of every state, shape (B, T).
+        first, last: places of a row's first and last state, shape (B,).
+        rewards: R, earned behind the last state, shape (B,).
+        trace: lambda; 1 takes the reward alone, 0 the next state's value.
+
+    Source: Sutton 1988; used by Han et al. 2024 (Value Augmented Sampling).
+    """
+    targets = torch.zeros_like(values)
+    carried = rewards.to(values)
+    for t in reversed(range(values.shape[1])):
+        if t + 1 < values.shape[1]:
+            mixed = (1 - trace) * values[:, t + 1] + trace * carried
+            carried = torch.where(t < last, mixed, carried)
+        targets[:, t] = torch.where((t >= first) & (t <= last), carried, 0.0)
+    return targets
+
+
+def td_loss(
+    values: Tensor, first: Tensor, last: Tensor, rewards: Tensor, trace: float
+) -> Tensor:
+    """Return half the mean squared error of a row's values to their targets, (B,).
+
+    Args: as in `td_targets`; the targets carry no gradient.
+    """
+    targets = td_targets(values.detach(), first, last, rewards, trace)
+    places = torch.arange(values.shape[1], device=values.device)[None, :]
+    there = (places >= first[:, None]) & (places <= last[:, None])
+    errors = torch.where(there, (values - targets) ** 2, 0.0)
+    return errors.sum(-1) / there.sum(-1) / 2
+
+
 def token_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the mean cross-entropy of the labelled tokens of each sequence, (B,).
 

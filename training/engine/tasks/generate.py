@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from training.engine.augmented import ValueSteering, value_model
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import PROMPT_COLUMNS, read_table
 from training.engine.deadline import Deadline
@@ -69,7 +71,7 @@ def run(context: RunContext) -> TaskResult:
         resumed_from={"completions": len(done)} if done else None,
         warnings=[],
     )
-    settings, deadline = sampling_settings(context), Deadline.of(context)
+    settings, deadline = _steering(context, loaded), Deadline.of(context)
     stream = context.out / STREAM
     with (
         stream.open("w", encoding="utf-8") as file,
@@ -123,6 +125,16 @@ def run(context: RunContext) -> TaskResult:
         subset=left_out(len({row["prompt_id"] for row in rows}), len(prompts)),
         files=(FINAL, STREAM),
     )
+
+
+def _steering(context: RunContext, loaded: Loaded) -> Sampling:
+    """Return the sampling part of the settings, with what steers it."""
+    settings = sampling_settings(context)
+    if "value_beta" not in context.params:
+        return settings
+    values = value_model(context, loaded)
+    beta, top = context.number("value_beta"), context.integer("value_top")
+    return replace(settings, steer=lambda mask: ValueSteering(values, mask, beta, top))
 
 
 def _totals(reference: Loaded, drawn: Sequence[Completion]) -> list[float]:
