@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.engine.reward_rows import write_reward_views
-from tests.engine.support import Finished, Workspace, pair_row, write_rows
+from tests.engine.support import Finished, Workspace, pair_row, say, write_rows
 from training.engine import registry
 
 PARAMS: dict[str, Any] = {
@@ -90,6 +90,22 @@ def test_judge_learns_from_the_pairs_own_labels(
             workspace, "think-rm", params={"verdict": verdict, "rule": "none"}
         )
         assert "margin" in refused.status["error"]["expected"]
+
+
+def test_questions_are_tried_again(workspace: Workspace) -> None:
+    rows = [pair_row(i, reference=say("assistant", "a")) for i in range(6)]
+    path = str(write_rows(workspace.path / "known.parquet", rows))
+    params = {"turns": 3, "critic": "shared", "rule": "none", "samples": 1}
+    run = train(
+        workspace,
+        "ufo",
+        data={"train": path},
+        params={**params, "minibatch": 4, "max_prompt_tokens": 128},
+    )
+    assert run.code == 0, run.status["error"]
+    assert run.status["metrics"]["first/rewards/tries"] <= 1.0
+    bare = train(workspace, "ufo", params={**params, "minibatch": 4})
+    assert "reference" in bare.status["error"]["expected"]
 
 
 def test_parts_are_rewarded_where_they_end(workspace: Workspace) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -12,10 +13,16 @@ from tests.engine.support import pair_row
 from training.engine.data import Pair
 from training.engine.online.parts import PartRewards, SegmentReward, token_ends
 from training.engine.online.prompts import judged
-from training.engine.online.rewards import verdict_reward
+from training.engine.online.rewards import Earned, verdict_reward
 from training.engine.online.rollout import Rollout, decoded
 from training.engine.online.scored import Scored
 from training.engine.online.state import LoopState
+from training.engine.online.turns import (
+    AGAIN,
+    Retries,
+    episode_reward,
+    is_right,
+)
 from training.engine.online.weighing import CriticSettings, with_critic
 from training.engine.ppo.experience import Sequences, sequences
 from training.engine.ppo.kl import KLController
@@ -101,6 +108,69 @@ def test_one_part_at_the_end_is_a_score() -> None:
     assert torch.allclose(whole.advantages, in_parts.advantages)
     assert whole.returns is not None and in_parts.returns is not None
     assert torch.allclose(whole.returns, in_parts.returns)
+
+
+def test_tries_earn_less_and_repetition_costs() -> None:
+    assert episode_reward(["It is 4."], "4") == 1.0
+    assert episode_reward(["It is 5."], "4") == 0.0
+    assert episode_reward(["5", "6", "so 4"], "4") == 0.25
+    # Three of four tries say the same: half of one half is lost.
+    assert episode_reward(["5", "5!", "5", "so 4"], "4") == 0.125 - 0.25
+    assert episode_reward(["5", "5"], "4") == -0.25 < episode_reward(["5", "6"], "4")
+    for text, answer, right in [
+        ("It is 14.", "4", False),
+        ("it is 4.5", "4", False),
+        ("The Blue whale, I think", "blue whale", True),
+        ("blue, or a whale", "blue whale", False),
+        ("", "4", False),
+    ]:
+        assert is_right(text, answer) is right, text
+
+
+@dataclass
+class Scripted:
+    """Answers in an order that is written down; keeps what it was asked."""
+
+    lines: list[str]
+    asked: list[Prompt] = field(default_factory=list)
+
+    def sync(self, policy: torch.nn.Module, step: int) -> None:
+        """Nothing to do."""
+
+    def sample(
+        self,
+        prompts: Sequence[Prompt],
+        samples: int,
+        *,
+        seed: int,
+        tick: Callable[[int], None],
+    ) -> list[Rollout]:
+        """Return the next lines."""
+        self.asked += prompts
+        return [
+            Rollout(prompt, at, [1], [2], True, self.lines.pop(0))
+            for at, prompt in enumerate(prompts)
+        ]
+
+
+def test_question_is_asked_again_until_it_is_right() -> None:
+    asked = [
+        Prompt(name, [{"role": "user", "content": f"{name}?"}], answer)
+        for name, answer in (("two", "2"), ("six", "6"))
+    ]
+    inner = Scripted(["1", "6", "3", "2"])
+    found = Retries(inner, 3).sample(asked, 1, seed=0, tick=lambda done: None)
+    assert [r.text for r in found] == ["1", "3", "2", "6"]
+    assert [r.group for r in found] == [0, 0, 0, 1]
+    assert Earned().score(found) == [0.25, 0.25, 0.25, 1.0]
+    last = found[2].prompt.messages
+    assert [m["content"] for m in last] == ["two?", "1", AGAIN, "3", AGAIN]
+    assert [m["role"] for m in last[1:3]] == ["assistant", "user"]
+    # Two tries at most, both wrong and alike.
+    stopped = Retries(Scripted(["1", "1"]), 2).sample(
+        asked[:1], 1, seed=0, tick=lambda done: None
+    )
+    assert Earned().score(stopped) == [-0.25, -0.25]
 
 
 @pytest.mark.parametrize(

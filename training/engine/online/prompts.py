@@ -6,9 +6,10 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 from training.engine.context import RunContext
-from training.engine.data import Pair, read_pairs, read_table
+from training.engine.data import Messages, Pair, read_pairs, read_table
 from training.engine.errors import FixableError
 from training.engine.registry.online_rows import OnlineRow
 from training.engine.rewards import texts
@@ -32,10 +33,14 @@ def practice_prompts(data: DataPart) -> list[Prompt]:
     found: dict[str, Prompt] = {}
     for value in table.column(column).to_pylist():
         messages = [{"role": m["role"], "content": m["content"] or ""} for m in value]
-        text = json.dumps(messages, ensure_ascii=False, sort_keys=True)
-        key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        key = _key_of(messages)
         found.setdefault(key, Prompt(key, messages))
     return list(found.values())
+
+
+def _key_of(messages: Messages) -> str:
+    text = json.dumps(messages, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def prompts_of(context: RunContext, row: OnlineRow) -> list[Prompt]:
@@ -48,9 +53,35 @@ def prompts_of(context: RunContext, row: OnlineRow) -> list[Prompt]:
     if row.prompts == "plain":
         return practice_prompts(data)
     assert data.train is not None
+    if row.prompts == "answered":
+        return answered_prompts(data.train)
     graded = context.text("verdict") == "graded"
     pairs = read_pairs(data.train, field="data.train", pool=True, decided_only=True)
     return [judged(pair, graded=graded, seed=context.spec.seed) for pair in pairs.pairs]
+
+
+def answered_prompts(path: Path) -> list[Prompt]:
+    """Return the distinct prompts of a file, each with the text of its reference.
+
+    Raises:
+        FixableError: if the file is unusable or a row has no reference.
+    """
+    table = read_table(path, ("prompt", "reference"), "data.train")
+    found: dict[str, Prompt] = {}
+    for number, row in enumerate(table.to_pylist()):
+        answer = texts.text_of(texts.chat(row["reference"] or [])).strip()
+        if not answer:
+            raise FixableError(
+                "A prompt has no known answer.",
+                expected="a reference in every row",
+                found=f"none in row {row.get('row_id') or number}",
+                fix="Import the prompts with their reference, or filter the snapshot.",
+                field="data.train",
+            )
+        messages = texts.chat(row["prompt"])
+        key = _key_of(messages)
+        found.setdefault(key, Prompt(key, messages, answer))
+    return list(found.values())
 
 
 def judged(pair: Pair, *, graded: bool, seed: int) -> Prompt:

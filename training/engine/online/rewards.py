@@ -161,6 +161,16 @@ class Verdict:
         return [verdict_reward(r.text, r.prompt.answer) for r in rollouts]
 
 
+class Earned:
+    """What completions earned while they were drawn, such as by several tries."""
+
+    name = "tries"
+
+    def score(self, rollouts: Sequence[Rollout]) -> list[float]:
+        """Return what the sampler said; 0 where it said nothing."""
+        return [rollout.earned or 0.0 for rollout in rollouts]
+
+
 class Contains:
     """The share of given words that a completion contains, ignoring case."""
 

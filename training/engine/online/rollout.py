@@ -31,6 +31,7 @@ class Rollout:
         ended: True if the model ended it, False if the limit did.
         text: the completion in words.
         logprobs: of its tokens as the sampler saw them, where it is another program.
+        earned: what it earned while it was drawn, where the sampler says so.
     """
 
     prompt: Prompt
@@ -40,6 +41,7 @@ class Rollout:
     ended: bool
     text: str
     logprobs: list[float] | None = None
+    earned: float | None = None
 
 
 @dataclass(frozen=True)

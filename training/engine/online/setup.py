@@ -31,6 +31,7 @@ from training.engine.online.sources import (
     reward_sources,
 )
 from training.engine.online.state import LoopState
+from training.engine.online.turns import Retries
 from training.engine.online.vllm import VLLMSampler, server_url
 from training.engine.ppo.actor_critic import (
     ActorCritic,
@@ -136,6 +137,8 @@ def run(
     prompts = [every[i] for i in kept.indices]
     plan = _plan(context, parts, len(prompts))
     sampler = _sampler(context, parts, row)
+    if row.prompts == "answered":
+        sampler = Retries(sampler, context.integer("turns"))
     scale = ScoreScale(cast(ScaleKind, context.text("score_scale")))
     state = LoopState(0, _controller(context), scale)
     start = loop.starting_point(context)

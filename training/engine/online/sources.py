@@ -7,6 +7,7 @@ from training.engine.errors import FixableError
 from training.engine.models import Loaded, load_policy, load_reward
 from training.engine.online.parts import SegmentReward
 from training.engine.online.rewards import (
+    Earned,
     LikelihoodRatio,
     ModelReward,
     RewardSource,
@@ -57,6 +58,8 @@ def reward_sources(
         sources.append(LikelihoodRatio(better, worse, batch_size=size))
     if row.prompts == "judged":
         sources.append(Verdict())
+    if row.prompts == "answered":
+        sources.append(Earned())
     name = context.text("rule")
     if name == "contains" and not context.text("rule_words").strip(" ,"):
         raise FixableError(

@@ -26,15 +26,6 @@ class Absent:
 
 ABSENT: tuple[Absent, ...] = (
     Absent(
-        "ufo",
-        "Unary feedback over several turns (UFO)",
-        "A Simple 'Try Again' Can Elicit Multi-Turn LLM Reasoning",
-        "R = 2^-turn if right, less 0.5 (1 - distinct answers / answers)",
-        "a rollout here is one completion: turns in between that are not learned from "
-        "have no place in it",
-        "grpo",
-    ),
-    Absent(
         "cooper",
         "Policy and reward model that learn together (Cooper)",
         "Cooper: Co-Optimizing Policy and Reward Models",
@@ -84,7 +75,8 @@ ABSENT: tuple[Absent, ...] = (
         "Rewards from the likelihood of a reference answer",
         "Likelihood-Based Reward Designs for General LLM Reasoning",
         "R(z) = log pi(a*|x, z), and its own gradient",
-        "prompts carry no reference answers here",
+        "part of its gradient flows through the reward, which is the policy's own "
+        "likelihood of the reference; rewards are numbers here",
         "grpo",
     ),
     Absent(

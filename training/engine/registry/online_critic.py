@@ -285,6 +285,35 @@ PRESETS: tuple[Preset, ...] = (
         ),
     ),
     variant(
+        "ufo",
+        "PPO over several tries (UFO)",
+        "Asks a question again, up to so many times, saying only that the try was "
+        "wrong; an early right answer earns most, and saying the same again costs. "
+        "Right is what holds the prompt's reference, word by word.",
+        row={"prompts": "answered"},
+        own=(settings.count("turns", 5, "Tries of a question, at most.", 1, 16),),
+        paper="A Simple 'Try Again' Can Elicit Multi-Turn LLM Reasoning (UFO, unary "
+        "feedback as observation)",
+        columns=("reference",),
+        equation="R = 2^-k if the try after k wrong ones is right, less "
+        "0.5 (1 - distinct tries / tries); every try earns R",
+        identities=(
+            "one turn: 1 if right, 0 if not",
+            "repeating a wrong answer lowers the reward",
+            "what is said in between is never learned",
+        ),
+        status="code",
+        verified="the authors' environment: decay from the first try, penalty of one "
+        "half",
+        unverified="every try is a completion of its own that earns the episode's "
+        "reward, so the tie of later tries is not charged to earlier ones; the "
+        "wording, and how an answer is found right, are ours",
+        tests=(
+            "test_tries_earn_less_and_repetition_costs",
+            "test_question_is_asked_again_until_it_is_right",
+        ),
+    ),
+    variant(
         "ppo-gap",
         "PPO on the gap to the reference (PIT)",
         "Learns from how much better a completion is than what the reference wrote to "

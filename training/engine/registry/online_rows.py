@@ -58,8 +58,9 @@ class OnlineRow:
         opponent: whom transforms compare with: the reference's completions, kept, or
             ones that the policy mixed with the reference draws anew.
         steps: plain, or each update tried once for what the opponents would then be.
-        prompts: what is asked: the snapshot's prompts, or which of a pair's two
-            completions is better, and why.
+        prompts: what is asked: the snapshot's prompts; which of a pair's two
+            completions is better, and why; or prompts whose answers are known, as
+            often as it takes.
         placement: whether all of a reward stands at a completion's end, or what
             judges parts stands where they end.
         tie_where: which completions a penalty in the loss holds to the reference.
@@ -82,7 +83,7 @@ class OnlineRow:
     opponent: Literal["reference", "mixture"] = "reference"
     steps: Literal["plain", "extragradient"] = "plain"
     tie_where: Literal["all", "rewarded"] = "all"
-    prompts: Literal["plain", "judged"] = "plain"
+    prompts: Literal["plain", "judged", "answered"] = "plain"
     placement: Literal["end", "parts"] = "end"
 
     @property

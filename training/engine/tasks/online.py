@@ -42,7 +42,8 @@ def run(context: RunContext) -> TaskResult:
     parts = setup.assemble(context, row, critic=_critic(context, row))
     names = [source.name for source in parts.sources]
     numbers = pipeline_settings(context, row, names)
-    if row.select in _UNEVEN and parts.accelerator.num_processes > 1:
+    uneven = row.select in _UNEVEN or row.prompts == "answered"
+    if uneven and parts.accelerator.num_processes > 1:
         raise FixableError(
             "This method keeps another number of completions in each process.",
             expected="one process",
