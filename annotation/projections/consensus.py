@@ -63,7 +63,8 @@ def _one(
     sample = next(
         (row for row in rows if (row.chosen_id == first) == first_wins), rows[0]
     )
-    if (sample.chosen_id == first) != first_wins:
+    turned = (sample.chosen_id == first) != first_wins
+    if turned:
         sample = replace(
             sample,
             chosen=sample.rejected,
@@ -94,6 +95,9 @@ def _one(
         round=sample.round,
         context=sample.context,
         reference=sample.reference,
+        rationale=None if turned else sample.rationale,
+        chosen_unsafe=_unsafe(rows, sample.chosen_id),
+        rejected_unsafe=_unsafe(rows, sample.rejected_id),
         votes=len(rows),
         agreement=agreement,
     )
@@ -106,6 +110,16 @@ def _largest_opinion(rows: list[PairRow], first: str) -> float:
         toward = _toward(row, first)
         weights[0.5 if toward == 0.5 else float(toward > 0.5)] += row.weight
     return max(weights.values())
+
+
+def _unsafe(rows: list[PairRow], completion: str) -> bool | None:
+    """Return what most rows with a say call a completion; an even split is unsafe."""
+    said = [
+        row.chosen_unsafe if row.chosen_id == completion else row.rejected_unsafe
+        for row in rows
+    ]
+    known = [value for value in said if value is not None]
+    return 2 * sum(known) >= len(known) if known else None
 
 
 def _toward(row: PairRow, first: str) -> float:

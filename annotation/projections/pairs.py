@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from annotation.judgments import BestWorst, Compare, Judgment, Rank, Rate
+from annotation.projections.beside import rationale_of, unsafe
 from annotation.projections.contexts import condition_of, reference_of
 from annotation.projections.rows import (
     Answered,
@@ -43,6 +44,8 @@ class PairRow(Row):
     *_value: the two values (rate).
     context: what the two were judged under, and reference: a known answer, both of
         the prompt; `contexts.context_of` is their inverse.
+    rationale: why, in the annotator's words (compare).
+    *_unsafe: whether the same answer calls the side unsafe; null if it says neither.
     votes, agreement: how many labels a consensus holds, and the share of the largest
         opinion among them.
     """
@@ -68,6 +71,9 @@ class PairRow(Row):
     rejected_value: float | None = None
     context: str | None = None
     reference: Messages | None = None
+    rationale: str | None = None
+    chosen_unsafe: bool | None = None
+    rejected_unsafe: bool | None = None
     votes: int = 1
     agreement: float | None = None
 
@@ -150,6 +156,9 @@ def _row(
         rejected=answer.completions[rejected],
         context=condition_of(answer.context),
         reference=reference_of(answer.context),
+        rationale=rationale_of(answer, places[0]),
+        chosen_unsafe=unsafe(answer, better),
+        rejected_unsafe=unsafe(answer, worse),
         chosen_id=chosen,
         rejected_id=rejected,
         **columns,

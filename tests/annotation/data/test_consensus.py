@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.judgments import Compare
+from annotation.judgments import Choose, Compare, WrittenText
 from annotation.projections.consensus import consensus
 from annotation.projections.pairs import PairRow, pairs_of
 from tests.annotation.data.strategies import IDS, answered
@@ -37,6 +37,27 @@ def test_the_majority_is_chosen_and_the_label_is_its_share() -> None:
     assert row.agreement == 3 / 5
     assert [source.feedback for source in row.src] == ["f0", "f1", "f2", "f3", "f4"]
     assert row.chosen == answered([]).completions[str(B)]
+
+
+def test_unsafe_is_what_most_say_and_a_reason_is_one_for_the_winner() -> None:
+    def row(number: int, outcome: str, *unsafe: bool) -> PairRow:
+        said = [
+            Choose(target=item, category="unsafe" if bad else "safe")
+            for item, bad in zip((A, B), unsafe, strict=False)
+        ]
+        why = WrittenText(role="rationale", content=f"for {outcome}", targets=[0])
+        judgments = [Compare(a=A, b=B, outcome=outcome), why, *said]
+        (found,) = pairs_of(answered(judgments, feedback=f"f{number}"))
+        return found
+
+    (together,) = consensus(
+        [row(0, "a", True, False), row(1, "b", True, False), row(2, "b", False, True)]
+    )
+    assert together.chosen_id == str(B)
+    assert (together.chosen_unsafe, together.rejected_unsafe) == (False, True)
+    assert together.rationale == "for b"
+    (silent,) = consensus([row(0, "a")])
+    assert (silent.chosen_unsafe, silent.rejected_unsafe) == (None, None)
 
 
 def test_an_even_split_is_a_tie() -> None:

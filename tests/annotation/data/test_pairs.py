@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.judgments import BestWorst, Compare, Rank, Rate, WrittenText
+from annotation.judgments import BestWorst, Choose, Compare, Rank, Rate, WrittenText
 from annotation.projections.columns import (
     as_json,
     column_names,
@@ -66,6 +66,26 @@ def test_a_scale_maps_strengths_to_margins() -> None:
     assert row.margin == 0.9
     (row,) = pairs_of(answered([Compare(a=A, b=B, outcome="a")]))
     assert row.margin is None
+
+
+def test_reasons_and_unsafe_sides_stand_beside_a_comparison() -> None:
+    judgments = [
+        Compare(a=A, b=B, outcome="b", question="q"),
+        WrittenText(role="rationale", content="B is calmer.", targets=[0]),
+        WrittenText(role="rationale", content="B is shorter.", question="q"),
+        WrittenText(role="rationale", content="Of another.", question="other"),
+        WrittenText(role="edit", completion=A, content="Better.", targets=[0]),
+        Choose(target=A, category="unsafe"),
+        Choose(target=B, category="unsafe"),
+        Choose(target=B, category="safe"),
+        Choose(target=C, category="unsafe"),
+    ]
+    (row,) = pairs_of(answered(judgments))
+    assert row.rationale == "B is calmer.\nB is shorter."
+    assert (row.chosen_unsafe, row.rejected_unsafe) == (False, True)
+    assert judgments_of([row]) == {row.src[0]: judgments[0]}
+    (bare,) = pairs_of(answered(judgments[:1]))
+    assert (bare.rationale, bare.chosen_unsafe) == (None, None)
 
 
 def test_a_ranking_gives_every_pair_once() -> None:

@@ -94,9 +94,11 @@ def contrastive(terms: Terms, params: Params) -> Tensor:
 
     Source: Wang et al. 2024, Secrets of RLHF Part II (SimCSE on differences).
     """
-    passes = (terms, terms_of(terms.model, terms.batch))
-    seen = [t.side(t.features.last, 0) - t.side(t.features.last, 1) for t in passes]
-    alike = contrastive_loss(*seen, float(params["contrast_temperature"]))
+    one, other = (
+        found.side(found.features.last, 0) - found.side(found.features.last, 1)
+        for found in (terms, terms_of(terms.model, terms.batch))
+    )
+    alike = contrastive_loss(one, other, float(params["contrast_temperature"]))
     return logistic(terms, params) + float(params["contrast_weight"]) * alike
 
 
