@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.judgments import Choose, Compare, WrittenText
+from annotation.judgments import Choose, Compare, Judgment, WrittenText
 from annotation.projections.consensus import consensus
 from annotation.projections.pairs import PairRow, pairs_of
 from tests.annotation.data.strategies import IDS, answered
@@ -46,7 +46,7 @@ def test_unsafe_is_what_most_say_and_a_reason_is_one_for_the_winner() -> None:
             for item, bad in zip((A, B), unsafe, strict=False)
         ]
         why = WrittenText(role="rationale", content=f"for {outcome}", targets=[0])
-        judgments = [Compare(a=A, b=B, outcome=outcome), why, *said]
+        judgments: list[Judgment] = [Compare(a=A, b=B, outcome=outcome), why, *said]
         (found,) = pairs_of(answered(judgments, feedback=f"f{number}"))
         return found
 

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotation.judgments import BestWorst, Choose, Compare, Rank, Rate, WrittenText
+from annotation.judgments import (
+    BestWorst,
+    Choose,
+    Compare,
+    Judgment,
+    Rank,
+    Rate,
+    WrittenText,
+)
 from annotation.projections.columns import (
     as_json,
     column_names,
@@ -69,7 +77,7 @@ def test_a_scale_maps_strengths_to_margins() -> None:
 
 
 def test_reasons_and_unsafe_sides_stand_beside_a_comparison() -> None:
-    judgments = [
+    judgments: list[Judgment] = [
         Compare(a=A, b=B, outcome="b", question="q"),
         WrittenText(role="rationale", content="B is calmer.", targets=[0]),
         WrittenText(role="rationale", content="B is shorter.", question="q"),

@@ -61,7 +61,7 @@ def test_ratio_of_equal_models_is_nothing() -> None:
 
 
 def test_exchanged_follow_ups_turn_the_sign() -> None:
-    said = {"kind": ["Thank you!", "Good."], "unkind": ["No."]}
+    said: dict[str, Any] = {"kind": ["Thank you!", "Good."], "unkind": ["No."]}
     turned = {"kind": said["unkind"], "unkind": said["kind"]}
     there, back = (
         follow_ups(model(), PROMPTS, COMPLETIONS, per_token=True, **found, **HOW)[0]

@@ -19,11 +19,10 @@ from training.engine.rewards.heads import (
     IdealPointHead,
     LatentHead,
     SkewHead,
-    TokenHead,
     VerdictHead,
     skew_score,
-    token_rewards,
 )
+from training.engine.rewards.token_heads import TokenHead, token_rewards
 from training.engine.rewards.votes import votes
 
 
@@ -401,3 +400,6 @@ def test_ensembles_guard_best_of_n() -> None:
             ]
         )
     assert (torch.tensor(gains).mean(0) > 0.02).all()
+
+
+# FIX

@@ -9,6 +9,7 @@ from torch import Tensor
 from tests.engine.identities.support import draw
 from tests.engine.reward_rows import small
 from training.engine.augmented import ValueSteering, augmented
+from training.engine.rewards.model import RewardModel
 from training.engine.rewards.value_losses import td_loss, td_targets
 
 FIRST, LAST = torch.tensor([0, 2]), torch.tensor([3, 2])
@@ -89,6 +90,8 @@ def test_steered_tree_lies_between_the_model_and_the_optimum() -> None:
 
 def test_steering_reads_every_beginning_with_its_next_token() -> None:
     loaded, _ = small("value")
+    model = loaded.model
+    assert isinstance(model, RewardModel)
     prompts = [[9, 8, 7], [6, 5]]
     ids = torch.tensor([[9, 8, 7, 11], [0, 6, 5, 12]])
     mask = torch.tensor([[1, 1, 1], [0, 1, 1]])
@@ -99,10 +102,10 @@ def test_steering_reads_every_beginning_with_its_next_token() -> None:
         top = scores[row].topk(3).indices
         alone = torch.tensor([[*prompt, drawn, int(token)] for token in top])
         with torch.no_grad():
-            features = loaded.model.features(
+            features = model.features(
                 alone, torch.ones_like(alone), torch.tensor([1, 1, 1])
             )
-            values = loaded.model.head(features).values[:, 0]
+            values = model.head(features).values[:, 0]
         expected = scores[row, top] + 1.5 * (values - values.mean())
         assert torch.allclose(found[row, top], expected, atol=1e-5)
         others = torch.ones(40, dtype=torch.bool)
