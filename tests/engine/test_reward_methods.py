@@ -34,6 +34,7 @@ SMALL: dict[str, Any] = {
     "debias": True,
     "base_rate": 0.1,
     "min_words": 1,
+    "features": 2,
 }
 
 
@@ -76,7 +77,7 @@ def test_every_method_trains_and_keeps_the_contract(
     assert run.events[0]["rows"]["trained_on"] >= 4
     assert json.loads((run.out / "model" / HEAD_FILE).read_text())["preset"] == name
     scorer = scorer_of(run)
-    asked = items(4)
+    asked = items(4, factors=[0.5, 1.0])
     scores = scorer.score(asked)
     assert len(scores.value) == 4 and all(map(_finite, scores.value))
     if not scorer.compares:

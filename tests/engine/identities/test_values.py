@@ -9,6 +9,8 @@ from torch import Tensor
 from tests.engine.identities.support import draw
 from tests.engine.reward_rows import small
 from training.engine.augmented import ValueSteering, augmented
+from training.engine.rewards.feature_head import FeatureHead
+from training.engine.rewards.heads import Features
 from training.engine.rewards.model import RewardModel
 from training.engine.rewards.value_losses import td_loss, td_targets
 
@@ -40,6 +42,34 @@ def test_targets_run_from_the_next_value_to_the_reward() -> None:
     expected = (values - mixed)[0, :4] / 4
     assert torch.allclose(leaf.grad[0, :4], expected)
     assert leaf.grad[0, 4] == 0 and leaf.grad[1, :2].abs().sum() == 0
+
+
+def test_few_pairs_suffice_for_a_linear_utility() -> None:
+    utility = torch.tensor([2.0, -1.0, 0.5, 0.0, 1.0, -2.0, 1.5])
+    torch.manual_seed(0)
+    head = FeatureHead(1, {"features": 7, "hidden": 16})
+    optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
+
+    def sides(count: int, seed: int) -> tuple[Tensor, Tensor]:
+        both = draw(2, count, 7, seed=seed).float()
+        better = ((both[0] - both[1]) @ utility > 0)[:, None]
+        return (
+            torch.where(better, both[0], both[1]),
+            torch.where(better, both[1], both[0]),
+        )
+
+    def gaps(count: int, seed: int) -> Tensor:
+        scores = [
+            head(Features(side[:, :1], numbers=side)).values[:, 0]
+            for side in sides(count, seed)
+        ]
+        return scores[0] - scores[1]
+
+    for _ in range(150):
+        optimizer.zero_grad()
+        (-torch.nn.functional.logsigmoid(gaps(500, 1))).mean().backward()
+        optimizer.step()
+    assert (gaps(1000, 2) > 0).float().mean() >= 0.93
 
 
 def test_one_steered_step_is_the_tilted_model() -> None:

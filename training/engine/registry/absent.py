@@ -54,15 +54,6 @@ ABSENT: tuple[Absent, ...] = (
         "reward-contrastive",
     ),
     Absent(
-        "opinion-features",
-        "Reward models on features of summaries (OpinSumm)",
-        "Prompted opinion summarisation with an inductive-bias reward model",
-        "r = MLP of seven features that a language model rates",
-        "features have to be rated before training; a vector view with those ratings "
-        "and the regression head does the rest",
-        "reward-helpsteer2",
-    ),
-    Absent(
         "directional-alignment",
         "Directional preference alignment (DPA)",
         "Wang et al. 2024, Arithmetic Control of LLMs for Diverse User Preferences",

@@ -21,6 +21,7 @@ Head = Literal[
     "value",
     "ideal_point",
     "latent",
+    "features",
 ]
 Loss = Literal[
     # pairs

@@ -341,6 +341,30 @@ RLUF = reward_method(
     neighbour="reward-helpsteer2",
 )
 
+FEATURES = reward_method(
+    "reward-features",
+    "Rated features (inductive-bias reward model)",
+    summary="Learns from few pairs how rated features of completions (fluency, "
+    "faithfulness, ...) make a preference; reads the ratings, not the texts.",
+    equation="r = MLP(features(y)), L = -log sig(r_w - r_l)",
+    settings=RewardRow(head="features"),
+    own=[
+        whole("features", 7, "Numbers rated of each completion.", high=1024),
+        whole("hidden", 16, "Width of the network.", high=4096),
+        SOFT,
+    ],
+    paper="Prompted opinion summarisation with an inductive-bias reward model",
+    columns=["chosen_factors", "rejected_factors"],
+    status="abstract",
+    verified="",
+    unverified="the size of the network, and who rates the features, which are given "
+    "with the rows",
+    identities=["a linear utility of the features is recovered from few pairs"],
+    tests=["test_few_pairs_suffice_for_a_linear_utility"],
+    neighbour="reward-heron",
+    rate=1e-2,
+)
+
 PRESETS: tuple[Preset, ...] = (
     HELPSTEER2,
     ARMORM,
@@ -355,4 +379,5 @@ PRESETS: tuple[Preset, ...] = (
     JUDGE,
     FINE_GRAINED,
     RLUF,
+    FEATURES,
 )

@@ -53,6 +53,8 @@ class Started:
         model = RewardModel(self.backbone, description)
         if self.earlier is not None:
             _carry_over(self.earlier, model)
+        if self.settings.head == "features":
+            model.backbone.requires_grad_(False)
         return model
 
     def _description(self, reading: Reading) -> Description:
@@ -79,7 +81,14 @@ class Started:
             name: params[name]
             for name in (
                 *("gate_width", "gate_layers", "gate_dropout", "blocks", "gated"),
-                *("dimension", "by_prompt", "latent", "hidden", "tie_width"),
+                *(
+                    "dimension",
+                    "by_prompt",
+                    "latent",
+                    "hidden",
+                    "tie_width",
+                    "features",
+                ),
             )
             if name in params
         }

@@ -30,8 +30,8 @@ class Item:
 
     Attributes:
         extra: what the method may use besides: ``context``, ``reference``,
-            ``principle``, ``annotator``, ``shots`` (pairs of the same user, each
-            prompt, preferred, other).
+            ``principle``, ``annotator``, ``factors`` (rated numbers), ``shots``
+            (pairs of the same user, each prompt, preferred, other).
     """
 
     prompt: Messages
@@ -198,6 +198,9 @@ class Scorer:
                 ends=None if batch.ends is None else batch.ends.to(device),
                 users=users,
                 latent=latent,
+                numbers=self._numbers(
+                    [items[i] for i in places] if items else [], at, unique
+                ),
             )
             parts.append((places, _rows(self.model.head(features), at)))
             if tick is not None:
@@ -209,11 +212,33 @@ class Scorer:
 
         Texts read for different people, or after different pairs, are kept apart.
         """
-        if self.told.head == "latent":
+        if self.told.head in ("latent", "features"):
             return float(place)
         if self.told.head != "ideal_point" or not items:
             return -1.0
         return float(self._people.get(str(items[place].extra.get("annotator")), -1))
+
+    def _numbers(self, items: Sequence[Item], at: Tensor, unique: int) -> Tensor | None:
+        """Return what was rated of every sequence, for heads that read that, (U, F).
+
+        Raises:
+            FixableError: if an item has other numbers than the model was trained on.
+        """
+        if self.told.head != "features":
+            return None
+        count = int(self.told.options["features"])
+        rows = [list(item.extra.get("factors") or ()) for item in items]
+        for row in rows:
+            if len(row) != count:
+                raise FixableError(
+                    "A completion lacks the features that this model reads.",
+                    expected=f"{count} numbers as factors",
+                    found=f"{len(row)}",
+                    fix="Give rows with factors, or take a model that reads texts.",
+                    field="data.rows",
+                )
+        values = torch.tensor(rows, dtype=torch.float32, device=at.device)
+        return values.new_zeros(unique, count).index_copy(0, at, values)
 
     def _latent(self, items: Sequence[Item]) -> Tensor | None:
         """Return the latent state of every item's user from their pairs, (N, Z)."""

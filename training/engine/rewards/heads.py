@@ -26,6 +26,7 @@ class Features:
         ends: True at the last token of each segment, shape (U, T); None as above.
         users: whose opinion is asked, -1 for nobody's, shape (U,).
         latent: the user's latent state, shape (U, Z); None means the prior's mean.
+        numbers: what somebody rated of each completion, shape (U, F).
         vocabulary: the language-model head of the backbone, if it has one.
     """
 
@@ -35,6 +36,7 @@ class Features:
     ends: Tensor | None = None
     users: Tensor | None = None
     latent: Tensor | None = None
+    numbers: Tensor | None = None
     vocabulary: nn.Module | None = None
 
 

@@ -111,6 +111,7 @@ class RewardModel(PreTrainedModel):
         ends: Tensor | None = None,
         users: Tensor | None = None,
         latent: Tensor | None = None,
+        numbers: Tensor | None = None,
         layout: Layout | None = None,
     ) -> Features:
         """Return what the head needs of right-padded sequences.
@@ -119,9 +120,11 @@ class RewardModel(PreTrainedModel):
             ids, mask: shape (U, T).
             prompts: tokens of each sequence's prompt, shape (U,).
             ends: True at segments' last tokens, shape (U, T).
-            users: shape (U,). latent: shape (U, Z).
+            users: shape (U,). latent: shape (U, Z). numbers: shape (U, F).
             layout: the same sequences in rows that share prompts; causal models only.
         """
+        if "numbers" in self.head.wants:  # which needs no backbone
+            return Features(ids[:, :1].float(), numbers=numbers)
         if layout is not None:
             return self._shared_features(layout, ids.shape[1], ends, users, latent)
         states = self._states(input_ids=ids, attention_mask=mask)  # (U, T, H)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from training.engine.rewards import heads, token_heads
+from training.engine.rewards import feature_head, heads, token_heads
 from training.engine.rewards.heads import Head, Options
 
 HEADS: Mapping[str, Callable[[int, Options], Head]] = {
@@ -16,5 +16,6 @@ HEADS: Mapping[str, Callable[[int, Options], Head]] = {
     "tokens": token_heads.TokenHead,
     "value": token_heads.ValueHead,
     "ideal_point": heads.IdealPointHead,
+    "features": feature_head.FeatureHead,
     "latent": heads.LatentHead,
 }

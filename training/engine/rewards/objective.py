@@ -295,9 +295,23 @@ def terms_of(model: RewardModel, batch: RewardBatch) -> Terms:
         batch.prompts,
         ends=batch.ends,
         users=users,
+        numbers=_numbers(batch),
         layout=batch.layout,
     )
     return Terms(model, batch, features, model.head(features))
+
+
+def _numbers(batch: RewardBatch) -> Tensor | None:
+    """Return what was rated of both sides of pairs, by sequence, (U, F)."""
+    if "chosen_factors" not in batch.columns:
+        return None
+    sides = [
+        batch.columns[f"{side}_factors"].float() for side in ("chosen", "rejected")
+    ]
+    found = sides[0].new_zeros(len(batch.ids), sides[0].shape[1])
+    for place, values in enumerate(sides):
+        found[batch.members[:, place]] = values
+    return found
 
 
 def reward_loss(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -203,6 +204,14 @@ class Reader:
                 if not isinstance(said, bool):
                     raise col.lacking(self.preset, name, pair.row_id, said)
                 numbers[name] = float(said)
+        if self.settings.head == "features":
+            count = int(self.params["features"] or 0)
+            for name in ("chosen_factors", "rejected_factors"):
+                numbers[name] = col.numbers(
+                    self.preset, name, pair.row_id, pair.extra.get(name), count
+                )
+            # Equal texts of two rows may have been rated apart.
+            numbers["named"] = float(zlib.crc32(pair.row_id.encode()))
         if self.settings.map == "judge":
             return self._judged(pair)
         return Example(

@@ -21,7 +21,10 @@ TAGS = (
 )
 """Columns by whose values accuracy is told apart, where a file has them."""
 
-EXTRA = ("context", "reference", "principle", "annotator", "rejected_prompt")
+EXTRA = (
+    *("context", "reference", "principle", "annotator", "rejected_prompt"),
+    *("factors", "chosen_factors", "rejected_factors"),
+)
 """Columns that some reward models read."""
 
 _BY_MAP = {"context": "context", "reference": "reference", "joint": "rejected_prompt"}
@@ -120,9 +123,15 @@ def items_of(
         if shots:
             extra["shots"] = [(p.prompt, p.chosen, p.rejected) for p in shots]
         other = chat(extra["rejected_prompt"]) if own_prompts else pair.prompt
-        firsts.append(Item(pair.prompt, pair.chosen, extra))
-        seconds.append(Item(other, pair.rejected, extra))
+        firsts.append(Item(pair.prompt, pair.chosen, _of_side(extra, "chosen")))
+        seconds.append(Item(other, pair.rejected, _of_side(extra, "rejected")))
     return firsts, seconds
+
+
+def _of_side(extra: dict[str, Any], side: str) -> dict[str, Any]:
+    """Return what a model may read of one side of a pair."""
+    factors = extra.get(f"{side}_factors")
+    return extra if factors is None else extra | {"factors": factors}
 
 
 def readable(extra: Any) -> dict[str, Any]:

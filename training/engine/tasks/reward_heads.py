@@ -148,7 +148,7 @@ class _Run:
                 examples,
                 int(self.tokenizer.pad_token_id or 0),
                 weighted=context.flag("use_weights"),
-                by_name=model.description.head == "ideal_point",
+                by_name=model.description.head in ("ideal_point", "features"),
                 shared=shared,
             ),
             processing_class=self.tokenizer,
