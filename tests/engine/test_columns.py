@@ -56,7 +56,8 @@ PARAMS: dict[str, Any] = {
     "attributes": "helpful,verbose",
     "nll_weight": 0.5,
     "older_weight": 0.5,
-    "min_gap": 0.3, "features": 2,
+    "min_gap": 0.3,
+    "features": 2,
 }
 INSTEAD = {"groups": "values", "values": "normalised"}
 """Columns that are read in place of others where they are there."""

@@ -17,7 +17,8 @@ from training.engine.registry.rewards_algebra import RewardRow
 from training.engine.rewards.contract import Item
 from training.engine.rewards.examples import Collator, Encoder
 from training.engine.rewards.objective import reward_loss
-from training.engine.rewards.rows import Reader, Reading, lexicographic
+from training.engine.rewards.pair_rows import Reading, lexicographic
+from training.engine.rewards.rows import Reader
 from training.engine.rewards.segments import (
     characters_of,
     labels,

@@ -18,7 +18,7 @@ from training.engine.rewards.aggregation import debias
 from training.engine.rewards.examples import Collator
 from training.engine.rewards.heads import GateHead, LinearHead, MixtureHead
 from training.engine.rewards.model import Description, RewardModel
-from training.engine.rewards.rows import Reading, number_list
+from training.engine.rewards.pair_rows import Reading, number_list
 from training.engine.rewards.value_losses import prior_shift
 from training.engine.spec import Spec
 

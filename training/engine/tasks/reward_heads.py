@@ -32,7 +32,8 @@ from training.engine.registry.rewards_algebra import RewardRow
 from training.engine.rewards.build import debiased, prepare
 from training.engine.rewards.examples import Collator, Encoder, Example
 from training.engine.rewards.model import RewardModel
-from training.engine.rewards.rows import CONDITIONS, Reader
+from training.engine.rewards.pair_rows import CONDITIONS
+from training.engine.rewards.rows import Reader
 from training.engine.rewards.trainer import RewardModelTrainer
 from training.engine.tasks import common
 from training.engine.tasks.score import pair_gaps
