@@ -14,6 +14,7 @@ from annotation.errors import InvalidInput
 from annotation.models import Project
 from tests.factories import add_member, sign_in
 from tests.training.factories import make_project, make_snapshot, tiny_policy
+from training.engine.registry import get
 from training.engine.spec import load_spec
 from training.models import ModelVersion, Snapshot, TrainingRun
 from training.services import specs
@@ -87,6 +88,21 @@ def test_without_a_judge_a_rule_is_enough_and_nothing_is_not(
     assert "a reward model or a rule" in str(errors["judge"])
     assert client.post(ADD, filled(client, param_rule="lexicon")).status_code == 302
     assert TrainingRun.objects.get().params["rule"] == "lexicon"
+
+
+@pytest.mark.parametrize("preset", ["think-rm", "ufo"])
+def test_methods_with_known_answers_need_no_judge(
+    project: Project, snapshot: Snapshot, preset: str
+) -> None:
+    kind = get(preset).task
+    run = launch(
+        project=project,
+        kind=kind,
+        preset=preset,
+        model=tiny_policy(),
+        snapshot=snapshot,
+    )
+    assert (run.preset, run.params["rule"], run.state) == (preset, "none", "queued")
 
 
 def test_engine_is_given_a_specification_it_accepts(

@@ -200,7 +200,8 @@ def _check_model(
         if version is not None and version.project_id not in (None, project.pk):
             raise _invalid(field, f"a model of {project.slug}", f"{version}, another's")
     role = {"generate": "policy", "score": "reward"}.get(preset.task)
-    if preset.produces == "policy":
+    untrained = preset.task == "score" and preset.is_published
+    if preset.produces == "policy" or untrained:
         role = "policy"
     if preset.task == "evaluate":
         role = str(settings["role"])
@@ -264,7 +265,7 @@ def _check_inputs(
         raise _invalid("inputs.completion_ids", "at least one completion", "none")
     _check_further(project, preset, inputs.models)
     named = inputs.reward_model or settings.get("reward_model") or inputs.models
-    if settings.get("rule") == "none" and not named and not preset.models:
+    if settings.get("rule") == "none" and not named and preset.needs_reward:
         raise _invalid(
             "inputs.reward_model",
             "a reward model or a rule that scores completions",

@@ -62,6 +62,13 @@ SAFETY = FurtherModel(
     "safety", "reward", "Safety model", "The reward that the last test is about."
 )
 
+VALUES = FurtherModel(
+    "value",
+    "reward",
+    "Values of beginnings",
+    "A model of reward-values with the vocabulary of the model that is steered.",
+)
+
 EVALUATION = (
     FurtherModel(
         "gold",
@@ -95,6 +102,8 @@ def further_models(preset: Preset) -> tuple[FurtherModel, ...]:
         if "safety_source" in {param.name for param in preset.params}:
             found.append(SAFETY)
         found += REWARDS
+    if VALUES.name in preset.models:
+        found.append(VALUES)
     if preset.task == "evaluate":
         found += EVALUATION
     return tuple(_as_needed(model, preset) for model in found)

@@ -87,6 +87,11 @@ class OnlineRow:
     placement: Literal["end", "parts"] = "end"
 
     @property
+    def knows_answers(self) -> bool:
+        """True if what is asked has known answers, so no other reward is needed."""
+        return self.prompts != "plain"
+
+    @property
     def is_single_step(self) -> bool:
         """True if an update is one optimiser step on all its completions."""
         return self.duel != "none" or self.steps == "extragradient"

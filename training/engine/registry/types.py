@@ -123,6 +123,11 @@ class Preset:
         return " ".join(parts)
 
     @property
+    def needs_reward(self) -> bool:
+        """True unless its models, or known answers, say what is good."""
+        return not self.models and not getattr(self.settings, "knows_answers", False)
+
+    @property
     def is_trainable(self) -> bool:
         """True if running the preset leaves a new model."""
         return self.produces is not None
