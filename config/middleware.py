@@ -1,12 +1,15 @@
-"""The content policy: strict for the workspace and the API, the admin's own beside.
+"""What holds for every request: how much it may bring, what its answer may load.
 
-The admin's theme uses inline styles and Alpine expressions, so it cannot live under
-the strict policy; in return the admin never renders model text as HTML.
+The content policy is strict for the workspace and the API. The admin's theme uses
+inline styles and Alpine expressions, so it cannot live under the strict policy; in
+return the admin never renders model text as HTML.
 """
 
+import re
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 STRICT = (
     "default-src 'self'; script-src 'self'; style-src 'self'; "
@@ -33,3 +36,50 @@ class ContentPolicy:
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
+
+
+# Forms put a little around a file.
+AROUND_FILES = 2**16
+FILES = (
+    (
+        re.compile(r"/api/v1/projects/[^/]+/imports$|/admin/annotation/import/"),
+        "IMPORT_MAX_BYTES",
+    ),
+    (re.compile(r"/api/v1/projects/[^/]+/media$"), "MEDIA_MAX_BYTES"),
+)
+
+
+class BodyLimit:
+    """Refuse a body by its length before anything reads it.
+
+    Django bounds what it keeps in memory; files of a form it would write to the disk,
+    however large they are. (Bodies without a length are read by nothing.)
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        told = request.META.get("CONTENT_LENGTH") or "0"
+        most, fix = _most(request.path)
+        if told.isdigit() and len(told) < 20 and int(told) <= most:
+            return self.get_response(request)
+        answer = {
+            "error": "too_large",
+            "message": "The request is too large.",
+            "expected": f"at most {most:,} bytes",
+            "found": f"{told[:20]} bytes",
+            "fix": fix,
+            "fields": [],
+        }
+        return JsonResponse(answer, status=413)
+
+
+def _most(path: str) -> tuple[int, str]:
+    """Return how many bytes an address takes, and what to do about more."""
+    for pattern, name in FILES:
+        if pattern.match(path):
+            fix = f"Send a smaller file, or ask the operator for another HONE_{name}."
+            return int(getattr(settings, name)) + AROUND_FILES, fix
+    fix = "Send less; files of rows go to the imports."
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE), fix

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     # Before the static files: the workspace's page is one of them, too.
     "config.middleware.ContentPolicy",
+    "config.middleware.BodyLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotation.api.errors.ApiErrors",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -175,6 +176,9 @@ REACTIONS_PER_USER_PER_DAY = env_int("HONE_REACTIONS_PER_USER_PER_DAY", 1000)
 # Images in texts (annotation/services/media.py).
 MEDIA = VAR / "media"
 MEDIA_MAX_BYTES = env_int("HONE_MEDIA_MAX_BYTES", 8 * 2**20)
+MEDIA_MAX_PIXELS = env_int("HONE_MEDIA_MAX_PIXELS", 50_000_000)
+MEDIA_PROJECT_BYTES = env_int("HONE_MEDIA_PROJECT_BYTES", 4 * 2**30)
+MEDIA_PERSON_BYTES_PER_DAY = env_int("HONE_MEDIA_PERSON_BYTES_PER_DAY", 2**30)
 
 # The queue (annotation/services/leasing.py).
 LEASES_PER_CALL = env_int("HONE_LEASES_PER_CALL", 20)
@@ -186,6 +190,10 @@ QUEUE_LOOK_BACK_SECONDS = env_int("HONE_QUEUE_LOOK_BACK_SECONDS", 60)
 LIVE_PROMPT_CHARACTERS = env_int("HONE_LIVE_PROMPT_CHARACTERS", 8000)
 LIVE_TURNS_PER_MINUTE = env_int("HONE_LIVE_TURNS_PER_MINUTE", 12)
 LIVE_TURNS_PER_TALK = env_int("HONE_LIVE_TURNS_PER_TALK", 40)
+LIVE_REPLIES_PER_PERSON = env_int("HONE_LIVE_REPLIES_PER_PERSON", 4)
+LIVE_TRIES_PER_REPLY = env_int("HONE_LIVE_TRIES_PER_REPLY", 8)
+# Replies that one process writes side by side.
+LIVE_REPLIES_AT_ONCE = env_int("HONE_LIVE_REPLIES_AT_ONCE", 4)
 LIVE_NEW_TOKENS = env_int("HONE_LIVE_NEW_TOKENS", 256)
 LIVE_SILENT_SECONDS = env_int("HONE_LIVE_SILENT_SECONDS", 180)
 
@@ -197,6 +205,8 @@ RUN_GRACE_SECONDS = env_int("HONE_RUN_GRACE_SECONDS", 30)
 UPKEEP_SECONDS = env_int("HONE_UPKEEP_SECONDS", 10)
 # Runs may ask a model hub for models; off, they use what is on the machine.
 MODEL_HUB = env_bool("HONE_MODEL_HUB", False)
+# Directories whose models every project's people may name (model_places.py).
+MODEL_DIRECTORIES = env_list("HONE_MODEL_DIRECTORIES", [])
 # Endpoints that judges may call: this machine ("loopback") and origins by name.
 JUDGE_ENDPOINTS = env_list("HONE_JUDGE_ENDPOINTS", ["loopback"])
 

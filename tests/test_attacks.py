@@ -13,7 +13,7 @@ from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
 from annotation.errors import InvalidInput
-from annotation.models import Project, Prompt, Task
+from annotation.models import Task
 from annotation.numbers import whole_number
 from annotation.protocols.passages import passages_of
 from annotation.services.projects import create_project
@@ -22,16 +22,8 @@ from annotation.services.tokens import make_token
 from tests.factories import add_member, make_tasks, make_user, sign_in
 from tests.factories import make_project as factory_project
 from tests.training.factories import (
-    make_project,
-    make_prompt,
-    make_snapshot,
     tiny_policy,
 )
-from training.engine.errors import FixableError
-from training.engine.sources import resolve
-from training.models import ModelVersion
-from training.services import artifacts, rounds, specs
-from training.services.generating import choose_prompts
 from training.services.launching import launch
 
 
@@ -40,115 +32,6 @@ def files_of_this_test(settings: Settings, tmp_path: Path) -> None:
     settings.VAR = tmp_path / "var"
     settings.ARTIFACTS = settings.VAR / "artifacts"
     cache.clear()
-
-
-# --- models of others, by their place ----------------------------------------------
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    "place",
-    [
-        "artifact:runs/{run}/attempts/1/model",
-        "{root}/runs/{run}/attempts/1/model",
-        "{root}/../artifacts/runs",
-        "{var}",
-        " {root}",
-    ],
-)
-def test_files_of_hone_are_no_model_from_outside(place: str) -> None:
-    snapshot = make_snapshot(make_project("theirs"))
-    source = place.format(
-        root=artifacts.root(), var=artifacts.root().parent, run=snapshot.pk
-    )
-    mine = make_project("mine")
-    client = sign_in(add_member(mine, "researcher"))
-    answer = client.post(
-        "/api/v1/projects/mine/models",
-        {"source": source, "role": "policy"},
-        "application/json",
-    )
-    assert answer.status_code == 422, answer.content
-    assert answer.json()["fields"][0]["path"] == "source"
-    with pytest.raises(InvalidInput, match="cannot be named by its place"):
-        rounds.start(project=mine, settings={"policy_base": source})
-    assert not ModelVersion.objects.exists()
-
-
-@pytest.mark.django_db
-def test_setting_names_no_file_of_hone_either(tmp_path: Path) -> None:
-    project = make_project()
-    run = launch(
-        project=project,
-        kind="ppo",
-        model=tiny_policy(),
-        snapshot=make_snapshot(project),
-        params={"reward_model": f"{artifacts.root()}/runs"},
-    )
-    with pytest.raises(InvalidInput, match="cannot be named by its place"):
-        specs.write_spec(run, tmp_path)
-
-
-@pytest.mark.django_db
-def test_base_that_one_project_names_is_not_offered_to_all(tmp_path: Path) -> None:
-    mine = make_project("mine")
-    trap = str(tmp_path / "SmolLM2-135M-Instruct")
-    made = rounds.start(project=mine, settings={"policy_base": trap})
-    assert made.policy_in is not None and made.policy_in.project == mine
-    other = add_member(make_project("theirs"), "researcher")
-    seen = sign_in(other).get("/api/v1/projects/theirs/models").json()
-    assert seen == []
-
-
-def test_directory_that_is_no_model_is_not_listed(tmp_path: Path) -> None:
-    (tmp_path / "a-private-name").touch()
-    with pytest.raises(FixableError, match=r"without config\.json and weights") as told:
-        resolve(str(tmp_path))
-    assert "a-private-name" not in str(told.value)
-    (tmp_path / "config.json").touch()
-    with pytest.raises(FixableError, match="a directory without weights"):
-        resolve(str(tmp_path))
-
-
-# --- what is held back stays out of training (invariant 6) -------------------------
-
-
-def kept_back(project: Project, how: str) -> Prompt:
-    if how == "control":
-        return make_tasks(project, is_control=True)[0].prompt
-    if how == "verified":
-        return make_tasks(project, verified_pool=True)[0].prompt
-    return make_prompt(project, "held out", split=how)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("how", ["test", "validation", "control", "verified"])
-def test_no_run_practises_on_what_is_held_back(how: str, tmp_path: Path) -> None:
-    project = make_project()
-    fair, held = make_prompt(project, "fair"), kept_back(project, how)
-    common: dict[str, Any] = {
-        "project": project,
-        "model": tiny_policy(),
-        "snapshot": make_snapshot(project),
-    }
-    learns: dict[str, Any] = {"kind": "ppo", "params": {"rule": "lexicon"}}
-    run = launch(**common, **learns, inputs={"prompt_ids": [fair.pk, held.pk]})
-    with pytest.raises(InvalidInput, match="1 of 2 that are held out or known"):
-        specs.write_spec(run, tmp_path)
-    run = launch(**common, **learns, inputs={"prompt_ids": [fair.pk]})
-    assert specs.write_spec(run, tmp_path).is_file()
-    # To sample for them is no training: the judges are held against such prompts.
-    run = launch(**common, kind="generate", inputs={"prompt_ids": [held.pk]})
-    assert specs.write_spec(run, tmp_path).is_file()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("how", ["control", "verified"])
-def test_no_round_asks_about_prompts_of_known_answers(how: str) -> None:
-    project = make_project()
-    fair = make_prompt(project, "fair")
-    kept_back(project, how)
-    assert choose_prompts(project=project) == [fair.pk]
 
 
 # --- which side is which model (invariant 3) -----------------------------------------
@@ -336,3 +219,58 @@ def test_a_plan_for_tasks_is_held_to_its_bounds(plan: dict[str, Any]) -> None:
             inputs={"prompt_ids": [prompt], "tasks": plan},
         )
     assert refused.value.fields[0]["path"] == f"inputs.tasks.{next(iter(plan))}"
+
+
+# --- filling the disk ----------------------------------------------------------------
+
+
+class Unread:
+    """A body that nobody should read."""
+
+    def read(self, *_: int) -> bytes:
+        raise AssertionError("the body was read")
+
+    readline = read
+
+
+def upload(client: Client, path: str, length: int) -> Any:
+    """Send a form that says how long it is."""
+    environment: dict[str, Any] = {
+        "wsgi.input": Unread(),
+        "CONTENT_LENGTH": str(length),
+        "CONTENT_TYPE": "multipart/form-data; boundary=x",
+    }
+    return client.generic("POST", path, **environment)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "length"),
+    [
+        ("/api/v1/projects/p/imports", 3 * 2**30),
+        ("/api/v1/projects/p/media", 9 * 2**20),
+        ("/api/v1/projects/p/media/imports", 9 * 2**20),
+        ("/api/v1/session", 9 * 2**20),
+        ("/admin/login/", 9 * 2**20),
+        ("/admin/annotation/project/add/", 3 * 2**30),
+        ("/nowhere", 10**30),
+    ],
+)
+def test_a_body_that_is_too_large_is_refused_unread(path: str, length: int) -> None:
+    """Files of a form go to the disk before any view is asked."""
+    answer = upload(Client(), path, length)
+    assert answer.status_code == 413
+    told = answer.json()
+    assert told["error"] == "too_large"
+    assert all(told[name] for name in ("expected", "found", "fix"))
+    assert "Content-Security-Policy" in answer.headers
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["imports", "media"])
+def test_a_strangers_upload_is_not_even_read(path: str) -> None:
+    """The CSRF token may stand in the body; the cookie is the sender's to choose."""
+    client = Client(enforce_csrf_checks=True)
+    client.cookies["csrftoken"] = "a" * 32
+    answer = upload(client, f"/api/v1/projects/p/{path}", 2**20)
+    assert answer.status_code == 401, answer.content

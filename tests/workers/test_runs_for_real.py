@@ -139,7 +139,7 @@ def test_bad_models_and_full_disks_are_told_and_not_tried_again(
     bad = launching.launch(
         project=project,
         kind="reward",
-        model=base_model(project=project, source=str(empty), role="encoder"),
+        model=base_model(project=None, source=str(empty), role="encoder"),
         snapshot=make_snapshot(project),
         params=SMALL,
     )

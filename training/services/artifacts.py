@@ -93,27 +93,6 @@ def resolve_source(source: str) -> str:
     return source
 
 
-def refuse_ours(source: str) -> None:
-    """Refuse a source that somebody typed where it leads to files of Hone's own.
-
-    The models of every project are there, and the keys: a model that a run made is
-    named by its id, which belongs to a project.
-
-    Raises:
-        InvalidInput: for artifact: and for paths under the directory for data.
-    """
-    place = (settings.BASE_DIR / source.strip()).resolve()
-    ours = (Path(settings.VAR).resolve(), root().resolve())
-    if source.strip().startswith(SCHEME) or any(map(place.is_relative_to, ours)):
-        raise InvalidInput(
-            "This model cannot be named by its place.",
-            expected="a model from outside: a directory, hub id, .gguf file or wheel:",
-            found=f"{source!r}, which is among Hone's own files",
-            fix="Choose the model that a run made by its id, or from the list.",
-            fields=[{"path": "source", "message": "not from outside", "value": source}],
-        )
-
-
 def directory_sha256(directory: Path) -> str:
     """Return one hash over the names and contents of a directory's files."""
     total = hashlib.sha256()

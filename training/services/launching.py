@@ -19,6 +19,8 @@ from training.engine.registry.further import further_models
 from training.engine.registry.tools import SNAPSHOT
 from training.models import ModelVersion, Snapshot, TrainingRun
 from training.services import artifacts, runs
+from training.services.held_out import refuse_held_out
+from training.services.model_places import check_source
 
 DEFAULT_PRESETS = {
     "reward": "reward-bt",
@@ -133,6 +135,13 @@ def launch(
     model = _check_model(project, chosen, settings, model, reference)
     _check_snapshot(project, chosen, snapshot)
     _check_inputs(project, chosen, settings, given, snapshot)
+    refuse_held_out(
+        chosen,
+        project,
+        snapshot=snapshot,
+        prompts=given.prompt_ids,
+        completions=given.completion_ids,
+    )
     if not 0 <= seed < 2**31:
         raise _invalid("seed", "a whole number from 0 to 2147483647", repr(seed))
     if launcher not in LAUNCHERS:
@@ -290,6 +299,8 @@ def _check_inputs(
                 f"completions of {project.slug}",
                 f"{len(ids) - found} that it does not have",
             )
+    if inputs.reward_model is None and settings.get("reward_model"):
+        check_source(str(settings["reward_model"]).strip(), project)
     if inputs.reward_model is not None:
         judge = ModelVersion.objects.filter(pk=inputs.reward_model).first()
         if judge is None or judge.project_id not in (None, project.pk):

@@ -10,6 +10,7 @@ from annotation.models import Project
 from training.engine.registry.tools import SNAPSHOT
 from training.models import Evaluation, ModelVersion, TrainingRun
 from training.services import artifacts
+from training.services.model_places import check_source
 
 NAMES = {
     "wheel:smollm2": "SmolLM2-135M-Instruct",
@@ -31,12 +32,13 @@ def base_model(
     """Return the version that stands for a model from outside, made once.
 
     Args:
+        project: whose it is; None where the operator names it, for every project.
         source: a directory, hub id, .gguf file, wheel:NAME or tiny:NAME.
         role: what it is used as: policy, reward or encoder.
 
     Raises:
-        InvalidInput: for an empty source, one among Hone's own files, or a role that
-            does not exist.
+        InvalidInput: for an empty source, a place that is not open to the project, or
+            a role that does not exist.
     """
     source = source.strip()
     if not source or role not in ModelVersion.Role.values:
@@ -46,7 +48,7 @@ def base_model(
             found=f"{source!r} as {role!r}",
             fix="Name a directory, a hub id, a .gguf file or wheel:smollm2.",
         )
-    artifacts.refuse_ours(source)
+    check_source(source, project)
     known = ModelVersion.objects.filter(
         project=project, source=source, role=role, run__isnull=True
     ).order_by("created_at")

@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Exists
-
 from annotation.errors import InvalidInput
 from annotation.models import Completion, Prompt
-from annotation.services.prompt_rows import kept_from_training
 from training.engine.registry import get
 from training.engine.registry.tools import SNAPSHOT
 from training.models import ModelVersion, TrainingRun
 from training.services import artifacts
+from training.services.held_out import refuse_held_out
+from training.services.model_places import check_source
 
 SPEC_VERSION = 1
 
@@ -26,10 +25,18 @@ def write_spec(run: TrainingRun, directory: Path) -> Path:
     """Write spec.json, prompts.parquet and rows.parquet as the run needs them.
 
     Raises:
-        InvalidInput: when a snapshot's files are gone.
+        InvalidInput: when a snapshot's files are gone, a model lies where the project
+            may not read, or what the run would learn from is kept back by now.
         OSError: when the directory cannot be written.
     """
     inputs = run.inputs
+    refuse_held_out(
+        get(run.preset),
+        run.project,
+        snapshot=run.snapshot,
+        prompts=inputs.get("prompt_ids", ()),
+        completions=inputs.get("completion_ids", ()),
+    )
     spec: dict[str, Any] = {
         "version": SPEC_VERSION,
         "task": run.kind,
@@ -51,7 +58,7 @@ def write_spec(run: TrainingRun, directory: Path) -> Path:
         judge = ModelVersion.objects.get(pk=inputs["reward_model"])
         spec["params"]["reward_model"] = artifacts.resolve_source(judge.source)
     elif named := run.params.get("reward_model"):
-        artifacts.refuse_ours(str(named))
+        check_source(str(named).strip(), run.project)
     spec["params"] |= _suite_file(run.params)
     path = directory / "spec.json"
     path.write_text(json.dumps(spec, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -78,6 +85,9 @@ def _suite_file(params: Mapping[str, Any]) -> dict[str, str]:
 
 def _model(version: ModelVersion | None, inputs: dict[str, Any]) -> dict[str, str]:
     assert version is not None  # launching refuses a run without a model
+    if version.run_id is None:
+        # Again, now: what was open when it was named may be closed since.
+        check_source(version.source, version.project)
     return {
         "source": artifacts.resolve_source(version.source),
         "dtype": inputs.get("dtype", "float32"),
@@ -131,32 +141,12 @@ def write_prompts(run: TrainingRun, path: Path) -> Path:
 
     ids = run.inputs["prompt_ids"]
     found = Prompt.objects.filter(project=run.project_id).in_bulk(ids)
-    if get(run.preset).is_trainable:
-        _refuse_kept_back(found)
     rows = [
         {"prompt_id": str(pk), "messages": _turns(found[pk].messages)} for pk in ids
     ]
     schema = pa.schema([("prompt_id", pa.string()), ("messages", _message_list())])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
     return path
-
-
-def _refuse_kept_back(prompts: Mapping[int, Prompt]) -> None:
-    """Refuse to train on prompts that are kept from every training row.
-
-    Raises:
-        InvalidInput: when a prompt is held out, or one of a control task or of the
-            verified pool.
-    """
-    free = Prompt.objects.filter(pk__in=prompts, split=Prompt.Split.TRAIN)
-    free = free.exclude(Exists(kept_from_training()))
-    if missing := len(prompts) - free.count():
-        raise InvalidInput(
-            "The run would train on prompts that are kept back.",
-            expected="prompts of the split train, none of a control task",
-            found=f"{missing} of {len(prompts)} that are held out or known",
-            fix="Launch it again with others, or on a snapshot of the view prompts.",
-        )
 
 
 def write_rows(run: TrainingRun, path: Path) -> Path:

@@ -7,6 +7,7 @@ from typing import Any
 from annotation.errors import InvalidInput
 from training.models import ModelVersion
 from training.services import artifacts
+from training.services.model_places import check_source
 from workers.launchers import offline_environment
 
 
@@ -17,8 +18,11 @@ def load(version: ModelVersion, loader: str) -> Any:
         loader: the function of `training.engine.models` that does.
 
     Raises:
-        InvalidInput: when there is no such model, or it is none of this kind.
+        InvalidInput: when there is no such model, it is none of this kind, or it lies
+            where its project may not read.
     """
+    if version.run_id is None:
+        check_source(version.source, version.project)
     os.environ.update(offline_environment())
     # Late: only the process that asks pays for the libraries and the model.
     from training.engine import models
