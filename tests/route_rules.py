@@ -106,6 +106,7 @@ API = {
     "say": post("own", {"number": 1, "content": "Hello?"}),
     "upload_image": post("research"),
     "get_image": Rule("view"),
+    "delete_image": Rule("research", "DELETE"),
     "ask_again": post("own"),
     "list_runs": Rule("signed in"),
     "launch_run": post("train", {"project": "{slug}", "kind": "reward"}),

@@ -1,5 +1,6 @@
 """Reactions of end users, by the key of the product that they use."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from django.http import HttpRequest
@@ -71,6 +72,18 @@ def send_reactions(
             expected="rows as the API's schema describes them",
             found=f"{len(payload.reactions):,} bad row(s)",
             fix="Mend the rows named below and send them again.",
-            fields=reacting.told(done.bad),
+            fields=_fields(done.bad),
         )
     return done
+
+
+def _fields(bad: Iterable[reacting.BadRow]) -> list[dict[str, Any]]:
+    """Return bad rows as the fields of an error."""
+    return [
+        {
+            "path": f"reactions.{each.index}" + (f".{each.path}" if each.path else ""),
+            "message": each.message,
+            "value": each.value,
+        }
+        for each in bad
+    ]

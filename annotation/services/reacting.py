@@ -6,8 +6,9 @@ is an actor of this project and source alone. Reactions lie in closed tasks of t
 own, one a completion: they use no overlap and are never asked of anybody.
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Self
@@ -36,6 +37,7 @@ from annotation.services.importing import (
     checks,
 )
 from annotation.services.importing.writing import lock_project
+from annotation.services.rates import spend
 from annotation.wording import problems_of
 
 NAMESPACE = UUID("b2b1a6a0-3c3e-4b5e-8d53-6d6c1d1e5a40")
@@ -44,6 +46,8 @@ WINDOW_SECONDS = 60
 AHEAD = timedelta(minutes=5)  # how far a sender's clock may be before ours
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LOCK_MILLISECONDS = 5000
+BACKLOG_DAYS = 7  # of a user's cap that may come on one day
+DAY_SECONDS = 86_400
 CAP = "reactions_per_user_per_day"  # in Project.budgets
 Label = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -115,13 +119,7 @@ def allow(sender: str, rows: int) -> None:
         TooManyRequests: with `retry_after`, in seconds.
     """
     limit = settings.REACTIONS_PER_MINUTE
-    key = f"reactions:{sender}"
-    cache.add(key, 0, WINDOW_SECONDS)
-    try:
-        sent = cache.incr(key, rows)
-    except ValueError:  # it ended between the two calls
-        cache.set(key, rows, WINDOW_SECONDS)
-        sent = rows
+    sent = spend(f"reactions:{sender}", rows, window_seconds=WINDOW_SECONDS)
     if sent > limit:
         error = TooManyRequests(
             "Too many reactions at once; none of these was stored.",
@@ -282,6 +280,34 @@ def _within_cap(project: Project, source: str, read: Rows, done: Taken) -> None:
             del read[index]
             why = f"has more than {cap:,} reactions on one day"
             done.bad.append(_bad(index, row, "user", why, row.user))
+    _within_backlog(project, source, read, done, most=cap * BACKLOG_DAYS)
+
+
+def _within_backlog(
+    project: Project, source: str, read: Rows, done: Taken, *, most: int
+) -> None:
+    """Take out what is more of a user than one day may bring, whatever `at` it says.
+
+    A sender who spreads rows over the years would otherwise have no cap at all.
+    """
+    today = _day(None)
+
+    def key(user: str) -> str:
+        name = "\x1f".join((str(project.pk), source, user))
+        return f"reactions:{today}:{hashlib.sha256(name.encode()).hexdigest()}"
+
+    keys = {row.user: key(row.user) for row, _ in read.values()}
+    known = cache.get_many(keys.values())
+    came = Counter({user: int(known.get(key, 0)) for user, key in keys.items()})
+    for index, (row, _) in list(read.items()):
+        if came[row.user] < most:
+            came[row.user] += 1
+            continue
+        del read[index]
+        why = f"has more than {most:,} reactions that came today"
+        done.bad.append(_bad(index, row, "user", why, row.user))
+    # The project is locked: no other batch counts at the same time.
+    cache.set_many({keys[user]: came[user] for user in keys}, DAY_SECONDS)
 
 
 def _day(at: datetime | None) -> date:
@@ -365,15 +391,3 @@ def _shown(
     else:
         turns = checks.messages(row.completion, "completion")
     return checks.prompt(row.prompt), None, Side(turns, generator=row.generator)
-
-
-def told(bad: Iterable[BadRow]) -> list[dict[str, Any]]:
-    """Return bad rows as the fields of an error."""
-    return [
-        {
-            "path": f"reactions.{each.index}" + (f".{each.path}" if each.path else ""),
-            "message": each.message,
-            "value": each.value,
-        }
-        for each in bad
-    ]

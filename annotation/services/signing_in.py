@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.http import HttpRequest
 
 from annotation.errors import HoneError, TooManyAttempts
+from annotation.services.rates import spend
 
 NAMES_PER_ADDRESS = 10
 SENDER_BITS = 64  # of an IPv6 address: the rest is the sender's to choose
@@ -54,12 +55,7 @@ def sign_in_allowed(request: HttpRequest, username: str) -> None:
     """
     window = settings.SIGN_IN_WINDOW_SECONDS
     for key, limit in _limits(request, username):
-        cache.add(key, 0, window)
-        try:
-            attempts = cache.incr(key)
-        except ValueError:  # it ended between the two calls
-            cache.set(key, 1, window)
-            attempts = 1
+        attempts = spend(key, 1, window_seconds=window)
         if attempts > limit:
             error = TooManyAttempts(
                 "Too many attempts to log in.",

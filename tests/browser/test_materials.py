@@ -100,7 +100,7 @@ def test_an_uploaded_image_is_shown_to_members_alone(
     shown = kept.json()
     assert shown["type"] == "image/png"
     assert upload(b"<svg onload='alert(1)'/>").status == 422
-    assert upload(picture + b"\0" * 9_000_000).status == 422
+    assert upload(picture + b"\0" * 9_000_000).status == 413
 
     text = f"Like this: ![a loaf]({shown['markdown'][4:-1]})"
     other = "![gone](media:" + "0" * 64 + ") ![tracked](https://tracker.invalid/a.png)"
