@@ -252,6 +252,7 @@ def test_a_new_talk_ends_the_one_before_and_its_writers(
 def test_a_trial_names_its_models_and_stays_out_of_the_record(
     alice: User, project: Project
 ) -> None:
+    project.memberships.update(role="researcher")
     ids = list(ModelVersion.objects.values_list("pk", flat=True))
     trial = talking.open_trial(user=alice, project=project, models=ids)
     say(alice, trial, "Hello?")
@@ -284,9 +285,9 @@ def test_a_project_without_a_model_says_so(alice: User) -> None:
 
 
 def test_a_real_model_writes_and_its_failures_say_why(
-    alice: User,
-    talk: Talk,
+    alice: User, talk: Talk, settings: Settings
 ) -> None:
+    settings.LIVE_REPLIES_AT_ONCE = 1  # in the test's own transaction
     talk.sampling = talk.sampling | {"max_new_tokens": 12, "temperature": 1.0}
     talk.save()
     say(alice, talk, "Say something.")

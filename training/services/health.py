@@ -16,14 +16,14 @@ from django.utils import timezone
 
 from annotation.models import Import, Task
 from annotation.services.importing.queued import waiting_imports
-from training.models import Snapshot, TrainingRun
+from training.models import Reply, Snapshot, TrainingRun
 
 QUEUES = ("default", "judge", "gpu")
 BEAT_SECONDS = 5
 SILENT_SECONDS = 20
 # Work that came in this very moment is nothing to worry anybody about.
 PATIENCE_SECONDS = 15
-COUNTED = 1000  # waiting tasks of judges; more are not counted
+COUNTED = 1000  # waiting tasks of judges, and replies; more are not counted
 REDIS_TIMEOUT_SECONDS = 1.0
 
 
@@ -145,8 +145,14 @@ def _waiting(queue: str) -> tuple[int, datetime | None]:
         ]
         since = min((time for time in times if time), default=None)
         return snapshots.count() + uploads.count(), since
-    oldest = judge_work().order_by("created_at")[:COUNTED].values_list("created_at")
-    times = [time for (time,) in oldest]
+    # A person waits for each of these replies.
+    replies = Reply.objects.filter(state=Reply.State.QUEUED).order_by("beat_at")
+    times = [
+        *judge_work()
+        .order_by("created_at")
+        .values_list("created_at", flat=True)[:COUNTED],
+        *replies.values_list("beat_at", flat=True)[:COUNTED],
+    ]
     return len(times), min(times, default=None)
 
 

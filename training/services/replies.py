@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -23,6 +24,7 @@ from training.services.untrusted import clean_text
 
 SETTLED = timedelta(seconds=5)
 AT_ONCE = 20
+BESIDE = 5
 # Two models may say the same; drawn anew they hardly do.
 DRAWN_AT_MOST = 3
 
@@ -33,6 +35,7 @@ class Job:
 
     Attributes:
         attempt: fences writers that were given up.
+        models: those that its talk is with.
         messages: the chat to answer.
         sampling: temperature, top_p, max_new_tokens.
     """
@@ -40,6 +43,7 @@ class Job:
     reply: int
     attempt: int
     model: ModelVersion
+    models: frozenset[UUID]
     messages: list[dict[str, str]]
     sampling: Mapping[str, Any]
     seed: int
@@ -57,10 +61,27 @@ def claim(reply: int) -> Job | None:
         reply=found.pk,
         attempt=found.attempt,
         model=found.model,
+        models=frozenset(found.turn.talk.model_ids),
         messages=chat_of(found.turn),
         sampling=found.turn.talk.sampling,
         seed=found.seed,
     )
+
+
+def claim_beside(job: Job) -> Job | None:
+    """Take the reply that waits longest for one of the models that are at hand.
+
+    Args:
+        job: what is being written: its talk's models are loaded, others are not.
+    """
+    waiting = Reply.objects.filter(
+        state=Reply.State.QUEUED, model__in=job.models
+    ).order_by("beat_at")
+    # Others take them too: of a few, one is likely still there.
+    for pk in list(waiting.values_list("pk", flat=True)[:BESIDE]):
+        if (found := claim(pk)) is not None:
+            return found
+    return None
 
 
 def grow(job: Job, text: str) -> bool:

@@ -22,7 +22,7 @@ from annotation.errors import (
     TooManyAttempts,
 )
 from annotation.models import Actor, Project
-from annotation.permissions import require
+from annotation.permissions import Capability, require
 from annotation.services import own_turns
 from annotation.services.orders import presented_order
 from annotation.services.people import actor_of
@@ -35,6 +35,7 @@ WRITE = "workers.write_reply"
 # Where models stay loaded; the other queue for models is held by runs for hours.
 QUEUE: Queue = "judge"
 WINDOW_SECONDS = 60
+RETRY_SECONDS = 5
 
 
 @transaction.atomic
@@ -47,16 +48,9 @@ def open_talk(*, user: AbstractBaseUser, project: Project, fresh: bool = False) 
     Raises:
         Conflict: when no model answers here, or the project is paused.
     """
-    if project.state == Project.State.PAUSED:
-        raise Conflict(
-            "This project is paused.",
-            expected="a project that is open",
-            found="one that its researchers have stopped for now",
-            fix="Come back later; nothing is lost.",
-        )
-    actor = actor_of(user)
+    _refuse_paused(project)
     # Two tabs that begin at once: the second finds what the first has made.
-    Actor.objects.select_for_update().get(pk=actor.pk)
+    actor = _one_at_a_time(user)
     found = Talk.objects.filter(
         project=project, actor=actor, kind=Talk.Kind.LIVE, ended_at=None
     ).first()
@@ -79,6 +73,25 @@ def open_trial(
     """
     found = by_ids(project, models)
     return _begin(project, actor_of(user), Talk.Kind.TRIAL, found)
+
+
+def _refuse_paused(project: Project) -> None:
+    if project.state == Project.State.PAUSED:
+        raise Conflict(
+            "This project is paused.",
+            expected="a project that is open",
+            found="one that its researchers have stopped for now",
+            fix="Come back later; nothing is lost.",
+        )
+
+
+def _one_at_a_time(user: AbstractBaseUser) -> Actor:
+    """Return a person's actor, locked: their other tabs and programs wait.
+
+    Always before a talk of theirs is. Rows that name the actor may be added meanwhile.
+    """
+    actor = actor_of(user)
+    return Actor.objects.select_for_update(no_key=True).get(pk=actor.pk)
 
 
 def _begin(
@@ -114,8 +127,12 @@ def own_talk(user: AbstractBaseUser, pk: UUID, *, lock: bool = False) -> Talk:
     if lock:
         rows = rows.select_for_update(of=("self",))
     talk = rows.filter(pk=pk).first()
+    # Who may no longer try models out does not go on with it either.
+    wanted: Capability = (
+        "observe" if talk and talk.kind == Talk.Kind.TRIAL else "annotate"
+    )
     # A project that nobody has: a stranger and a wrong id are told the same.
-    require(user, talk.project if talk else Project(), "annotate")
+    require(user, talk.project if talk else Project(), wanted)
     assert talk is not None  # require has refused
     if talk.actor.user_id != user.pk:
         raise NotAllowed(
@@ -146,20 +163,25 @@ def say(
 
     Raises:
         InvalidInput: for a text that is blank or too long.
-        Conflict: when it is not this turn's time.
-        TooManyAttempts: beyond LIVE_TURNS_PER_MINUTE.
+        Conflict: when it is not this turn's time, or the project is paused.
+        TooManyAttempts: beyond LIVE_TURNS_PER_MINUTE, or while LIVE_REPLIES_PER_PERSON
+            are being written.
         NotFound, NotAllowed: as `own_talk`.
     """
     text = _checked(content)
+    actor = _one_at_a_time(user)
     found = own_talk(user, talk, lock=True)
     last = found.turns.order_by("-number").first()
     if last is not None and last.number == number and last.content == text:
         return found
+    if found.kind == Talk.Kind.LIVE:
+        _refuse_paused(found.project)
     _may_say(found, last, number)
     if last is not None:
         last.chosen = _followed(found, last, follow)
         last.save(update_fields=["chosen"])
-    _at_a_rate(found)
+    _at_a_rate(actor)
+    _within_reach(actor, len(found.model_ids))
     turn = Turn.objects.create(talk=found, number=number, content=text)
     for reply in _replies(found, turn):
         reply.save()
@@ -204,9 +226,9 @@ def _may_say(talk: Talk, last: Turn | None, number: int) -> None:
         )
 
 
-def _at_a_rate(talk: Talk) -> None:
+def _at_a_rate(actor: Actor) -> None:
     since = timezone.now() - timedelta(seconds=WINDOW_SECONDS)
-    said = Turn.objects.filter(talk__actor=talk.actor, created_at__gt=since).count()
+    said = Turn.objects.filter(talk__actor=actor, created_at__gt=since).count()
     if said < settings.LIVE_TURNS_PER_MINUTE:
         return
     error = TooManyAttempts(
@@ -216,6 +238,21 @@ def _at_a_rate(talk: Talk) -> None:
         fix="Wait a moment, then send it again.",
     )
     error.retry_after = WINDOW_SECONDS // settings.LIVE_TURNS_PER_MINUTE + 1
+    raise error
+
+
+def _within_reach(actor: Actor, more: int) -> None:
+    """Refuse work for the models beyond what one person may have at once."""
+    open_ = Reply.objects.filter(turn__talk__actor=actor, state__in=Reply.OPEN_STATES)
+    if (waiting := open_.count()) + more <= settings.LIVE_REPLIES_PER_PERSON:
+        return
+    error = TooManyAttempts(
+        "The models are still writing to you elsewhere.",
+        expected=f"at most {settings.LIVE_REPLIES_PER_PERSON} replies under way",
+        found=f"{waiting}, and {more} more asked for",
+        fix="Wait until they are whole, then send it again.",
+    )
+    error.retry_after = RETRY_SECONDS
     raise error
 
 
@@ -271,9 +308,11 @@ def ask_again(*, user: AbstractBaseUser, talk: UUID) -> Talk:
     """Have the replies of the last turn that failed written again.
 
     Raises:
-        Conflict: when none has failed.
-        TooManyAttempts, NotFound, NotAllowed: as `say`.
+        Conflict: when none has failed, or one has failed LIVE_TRIES_PER_REPLY times.
+        TooManyAttempts: while LIVE_REPLIES_PER_PERSON are being written.
+        NotFound, NotAllowed: as `own_talk`.
     """
+    actor = _one_at_a_time(user)
     found = own_talk(user, talk, lock=True)
     last = found.turns.order_by("-number").first()
     failed = (
@@ -288,6 +327,15 @@ def ask_again(*, user: AbstractBaseUser, talk: UUID) -> Talk:
             found="none",
             fix="Load the page again.",
         )
+    most = settings.LIVE_TRIES_PER_REPLY
+    if (tried := max(reply.attempt for reply in failed)) >= most:
+        raise Conflict(
+            "This reply has failed too often.",
+            expected=f"one that was tried fewer than {most} times",
+            found=f"{tried} tries",
+            fix="Begin a new conversation, and tell a researcher what stood here.",
+        )
+    _within_reach(actor, len(failed))
     for reply in failed:
         write_anew(reply)
     return found
