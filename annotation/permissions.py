@@ -147,6 +147,8 @@ def check_role(user: Asker, role: str | None, capability: Capability) -> Role:
     if role not in CAPABILITIES:
         raise NotFound(
             "There is no such thing, or it is not yours to see.",
+            expected="something of a project that you belong to",
+            found="nothing of the kind under this address",
             fix="Check the address, or ask an owner of the project to add you.",
         )
     if capability not in CAPABILITIES[role]:

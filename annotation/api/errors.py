@@ -42,20 +42,32 @@ def body(
 BROKEN = body(
     "internal",
     "Something broke on our side; nothing of this request was stored.",
+    expected="an answer",
+    found="an error that nobody foresaw",
     fix="Try again. If it happens again, the server's log says why.",
 )
 UNKNOWN = {
-    400: body("refused", "The request could not be understood."),
+    400: body(
+        "refused",
+        "The request could not be understood.",
+        expected="a request over HTTP to one of this server's names",
+        found="another host's name, or a form that cannot be read",
+        fix="Check the address and the headers. The server's operator lists its names "
+        "in HONE_ALLOWED_HOSTS.",
+    ),
     404: body(
         "not_found",
         "There is no such address.",
         expected="an address of the schema at /api/v1/openapi.json",
+        found="another one",
         fix="Check the address.",
     ),
     405: body(
         "method_not_allowed",
         "This address does not answer that method.",
         expected="a method of the schema at /api/v1/openapi.json",
+        found="another one",
+        fix="Look the call up at /api/v1/docs.",
     ),
 }
 
@@ -140,6 +152,8 @@ def install(api: NinjaAPI) -> None:
         payload = body(
             code,
             str(error),
+            expected="a request as /api/v1/docs describes it",
+            found=f"one that is answered with {error.status_code}",
             fix="For CSRF: GET /api/v1/session, then send the csrftoken cookie's value "
             "as X-CSRFToken."
             if error.status_code == 403
@@ -200,6 +214,8 @@ def install(api: NinjaAPI) -> None:
         payload = body(
             "not_found",
             "There is no such thing, or it is not yours to see.",
+            expected="an address of the schema at /api/v1/openapi.json",
+            found="another one",
             fix="Check the address.",
         )
         return api.create_response(request, payload, status=404)

@@ -160,7 +160,12 @@ def get_import(request: HttpRequest, slug: str, import_id: int) -> Import:
     project = project_for(request.user, slug, "research")
     row = project.imports.filter(pk=import_id).first()
     if row is None:
-        raise NotFound("There is no such import in this project.")
+        raise NotFound(
+            "There is no such import in this project.",
+            expected="the id that the upload was answered with",
+            found=str(import_id),
+            fix="Look it up on the panel's page of imports.",
+        )
     return row
 
 

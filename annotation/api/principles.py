@@ -235,5 +235,10 @@ def decide_principle(
 def _of(project: Project, principle_id: int) -> LibraryPrinciple:
     row = library.search(project).filter(pk=principle_id).first()
     if row is None:
-        raise NotFound("There is no such principle in this project.")
+        raise NotFound(
+            "There is no such principle in this project.",
+            expected="the id of one of its principles",
+            found=str(principle_id),
+            fix="List them: GET /api/v1/projects/{slug}/principles.",
+        )
     return row

@@ -163,7 +163,10 @@ def list_task_feedback(
     found = Task.objects.filter(project=project, pk=task).first()
     if found is None:
         raise NotFound(
-            "There is no such task in this project.", fix="Check the address."
+            "There is no such task in this project.",
+            expected="the number of one of its tasks",
+            found=str(task),
+            fix="Look it up on the panel's page of tasks.",
         )
     return [
         {

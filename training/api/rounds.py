@@ -156,5 +156,6 @@ def _round(
             "There is no such round in this project.",
             expected="the number of one of its rounds",
             found=str(number),
+            fix="List them: GET /api/v1/projects/{slug}/rounds.",
         )
     return found

@@ -129,5 +129,6 @@ def _plan(
             "There is no such routing plan in this project.",
             expected="the id of one of its plans",
             found=str(plan),
+            fix="List them: GET /api/v1/projects/{slug}/routing.",
         )
     return found

@@ -132,5 +132,10 @@ def _snapshot(request: HttpRequest, slug: str, snapshot_id: UUID) -> Snapshot:
     project = project_for(request.user, slug, "observe")
     snapshot = Snapshot.objects.filter(project=project, pk=snapshot_id).first()
     if snapshot is None:
-        raise NotFound("There is no such snapshot in this project.")
+        raise NotFound(
+            "There is no such snapshot in this project.",
+            expected="the id of one of its snapshots",
+            found=str(snapshot_id),
+            fix="List them: GET /api/v1/projects/{slug}/snapshots.",
+        )
     return snapshot

@@ -89,7 +89,12 @@ def freeze(snapshot_id: UUID | str, *, progress: Progress | None = None) -> Snap
             is `failed`, and may be frozen again.
     """
     if not Snapshot.objects.filter(pk=snapshot_id).exists():
-        raise NotFound("There is no such snapshot.", found=str(snapshot_id))
+        raise NotFound(
+            "There is no such snapshot.",
+            expected="the id of a snapshot that is kept",
+            found=str(snapshot_id),
+            fix="Look it up on the panel's page of snapshots.",
+        )
     waiting = Snapshot.objects.filter(pk=snapshot_id, state__in=["queued", "failed"])
     claimed = waiting.update(state=Snapshot.State.RUNNING, error=None)
     snapshot = Snapshot.objects.get(pk=snapshot_id)

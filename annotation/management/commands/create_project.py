@@ -58,6 +58,9 @@ class Command(BaseCommand):
         user = get_user_model().objects.filter(username=username).first()
         if user is None:
             raise NotFound(
-                "There is no such user.", expected="a user name", found=repr(username)
+                "There is no such user.",
+                expected="a user name",
+                found=repr(username),
+                fix="Make the user in the panel, or: manage.py createsuperuser.",
             )
         return user, role or "annotator"

@@ -89,6 +89,7 @@ def judge_named(project: Project, name: str) -> Judge:
             "The project has no such judge.",
             expected=names or "a judge; set one up in the panel",
             found=repr(name[:100]),
+            fix="Name one of them, or leave it out: rules read then.",
         )
     return found
 

@@ -85,6 +85,7 @@ class Command(BaseCommand):
                     "The project has no such judge.",
                     expected=names or "a judge; set one up in the panel",
                     found=options["judge"],
+                    fix="Name one of them.",
                 )
             return found
         model = options["model"]

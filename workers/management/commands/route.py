@@ -73,6 +73,7 @@ class Command(BaseCommand):
                     "There is no such routing plan in this project.",
                     expected="the id of one of its plans",
                     found=str(options["plan"]),
+                    fix="Look it up on the panel's page of routing plans.",
                 )
             return found
         settings = {"policy": options["policy"], **dict(options["set"])}
