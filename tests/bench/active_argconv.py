@@ -11,6 +11,8 @@ reaches in the end.
 """
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,10 +22,13 @@ from training.services.curation_heads import Floats, ensemble, fit, projection
 from training.services.round_strategies import RANKINGS, RIDGE, WIDTH, Pool
 
 START, BATCH, LABELS = 20, 20, 600
-CANDIDATES = 3000
 MEMBERS = 10
+WITHOUT_ENSEMBLE = ("random", "errors", "uncertainty", "diversity")
 # Optimism looks at completions of one prompt; a debate's pairs are of many.
 STRATEGIES = [name for name in RANKINGS if name not in ("random", "optimism")]
+DEVELOPED = 3
+"""Of the debates in order of name, the first that settings were chosen on, with other
+seeds; `--develop` is that choice: these debates alone, in the pool as in the test."""
 
 
 def main() -> None:
@@ -32,21 +37,35 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=100)
     parser.add_argument("--strategies", nargs="*", default=STRATEGIES)
     parser.add_argument("--labels", type=int, default=LABELS)
-    given = parser.parse_args()
-    data = embedded(
-        read_rows(
-            data_file("argconv/pairs_train.jsonl.gz"),
-            data_file("argconv/pairs_test.jsonl.gz"),
-        )
+    parser.add_argument(
+        "--sides",
+        action="store_true",
+        help="leave out a side of a debate, the corpus' own topics, not the debate",
     )
+    parser.add_argument("--develop", action="store_true", help="first seed 0 as well")
+    given = parser.parse_args()
+    rows = read_rows(
+        data_file("argconv/pairs_train.jsonl.gz"),
+        data_file("argconv/pairs_test.jsonl.gz"),
+    )
+    data = embedded(rows)
+    developed = DEVELOPED * (2 if given.sides else 1)
+    if given.sides:
+        sides = np.array([row["prompt"][0]["content"] for row in rows])
+        data = replace(data, topics=sides)
     debates = sorted(set(data.topics.tolist()))
+    if given.develop:
+        debates, given.first_seed = debates[:developed], 0
     seeds = range(given.first_seed, given.first_seed + given.seeds)
-    print(f"{len(data.gaps)} pairs, {len(debates)} debates, {given.seeds} seeds")
+    print(f"{len(data.gaps)} pairs, {len(debates)} topics, {given.seeds} seeds")
     curves = {
         name: np.array(
             [
-                [replay(name, data, debate, seed, given.labels) for seed in seeds]
-                for debate in debates
+                [
+                    replay(name, data, debates, place, seed, given.labels)
+                    for seed in seeds
+                ]
+                for place in range(len(debates))
             ]
         )
         for name in ("random", *given.strategies)
@@ -55,25 +74,44 @@ def main() -> None:
     print(f"random: area {chance.mean():.4f}, in the end {chance[..., -1].mean():.4f}")
     for name in given.strategies:
         gain = (curves[name] - chance).mean(axis=2)  # (debates, seeds)
-        saved = saving(curves[name], chance)
         print(
             f"{name}: area {curves[name].mean():.4f}, minus random "
-            f"{gain.mean():+.4f} {interval(gain)}, of these debates "
+            f"{gain.mean():+.4f} {interval(gain)}, of these topics "
             f"{interval(gain, fixed=True)}; in the end "
-            f"{curves[name][..., -1].mean():.4f}; labels saved {saved}; debates where "
-            f"it is above random: {int((gain.mean(axis=1) > 0).sum())}"
+            f"{curves[name][..., -1].mean():.4f}; labels saved "
+            f"{saving(curves[name], chance)}; topics where it is above random: "
+            f"{int((gain.mean(axis=1) > 0).sum())}, by topic "
+            f"{' '.join(f'{each:+.3f}' for each in gain.mean(axis=1))}"
         )
+        if given.sides:
+            paired = gain.reshape(len(debates) // 2, -1)
+            print(f"  both sides of a debate resampled together: {interval(paired)}")
+        if not given.develop:
+            unseen = gain[developed:]
+            print(
+                f"  topics that no choice saw: {unseen.mean():+.4f} "
+                f"{interval(unseen)}, of these {interval(unseen, fixed=True)}; labels "
+                f"saved {saving(curves[name][developed:], chance[developed:])}"
+            )
 
 
-def replay(name: str, data: Comparisons, debate: str, seed: int, labels: int) -> Floats:
+def replay(
+    name: str,
+    data: Comparisons,
+    debates: Sequence[str],
+    place: int,
+    seed: int,
+    labels: int,
+) -> Floats:
     """Return the accuracy on a debate after each batch of labels of the others."""
-    place = sorted(set(data.topics.tolist())).index(debate)
     # The same start and the same workers' votes whatever the strategy.
     draw = np.random.default_rng([seed, place])
-    pool = np.flatnonzero(data.topics != debate)
-    test = np.flatnonzero((data.topics == debate) & (data.majority != 0.5))
+    mine = data.topics == debates[place]
+    pool = np.flatnonzero(np.isin(data.topics, debates) & ~mine)
+    test = np.flatnonzero(mine & (data.majority != 0.5))
     narrow = projection(data.gaps[pool], WIDTH)
     z, held = narrow(data.gaps[pool]), narrow(data.gaps[test])
+    texts, sides = narrow(data.features), data.sides[pool]
     votes = data.votes[pool]
     said = (draw.random(len(pool)) < votes[:, 0] / votes.sum(axis=1)).astype(float)
     asked = [int(pair) for pair in draw.choice(len(pool), START, replace=False)]
@@ -85,24 +123,26 @@ def replay(name: str, data: Comparisons, debate: str, seed: int, labels: int) ->
         if len(asked) >= labels:
             return np.array(curve)
         rest = np.setdiff1d(np.arange(len(pool)), asked)
-        size = min(CANDIDATES, len(rest))
-        offered = draw.choice(rest, size, replace=False)
-        heads = ensemble(z[asked], said[asked], members=MEMBERS, ridge=RIDGE, seed=seed)
-        texts = narrow(data.features[data.sides[pool[offered]]].reshape(2 * size, -1))
-        sides = texts.reshape(size, 2, -1)
+        scores = np.zeros((1, len(texts)))
+        if name not in WITHOUT_ENSEMBLE:
+            heads = ensemble(
+                z[asked], said[asked], members=MEMBERS, ridge=RIDGE, seed=seed
+            )
+            scores = heads @ texts.T
         order = RANKINGS[name](
             Pool(
-                odds=z[offered] @ head,
-                prompts=np.arange(size),
-                first=heads @ sides[:, 0].T,
-                second=heads @ sides[:, 1].T,
-                gaps=z[offered],
+                odds=z[rest] @ head,
+                prompts=np.arange(len(rest)),
+                first=scores[:, sides[rest, 0]],
+                second=scores[:, sides[rest, 1]],
+                gaps=z[rest],
                 learned=z[asked],
                 wanted=BATCH,
+                head=head,
             ),
             draw,
         )
-        asked += [int(pair) for pair in offered[order[:BATCH]]]
+        asked += [int(pair) for pair in rest[order[:BATCH]]]
 
 
 def saving(curves: Floats, chance: Floats, *, resamples: int = 2000) -> str:

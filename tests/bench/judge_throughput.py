@@ -1,10 +1,11 @@
 """Measure: a judge's calls a second against a bare HTTP loop at the same concurrency.
 
-Both ask the same server the same kind of question, in turns, round after round. The
-judge does all of its work in that time: tasks read, calls looked up, replies stored
-before use, answers written. Without --url a server of the tests' own answers after a
-fixed pause; with --url any OpenAI-compatible server does (its replies need not be
-good). Prints JSON; exit 1 if the median ratio is below 0.9.
+Both ask the same server the same kind of question, in turns, round after round, either
+first in every other round. The judge does all of its work in that time: tasks read,
+calls looked up, replies stored before use, answers written. Processor time is of this
+process; the server and the database have their own. Without --url a server of the
+tests' own answers after a fixed pause; with --url any OpenAI-compatible server does
+(its replies need not be good). Prints JSON; exit 1 if the median ratio is below 0.9.
 
     python -m tests.bench.judge_throughput
     python -m tests.bench.judge_throughput --url http://127.0.0.1:8000/v1 --model NAME
@@ -15,17 +16,21 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
+from tests.bench.frozen import mean_and_interval
 from tests.bench.study import ROOT, platform
 
 WANTED = 0.9
@@ -56,8 +61,15 @@ def own_server(pause: float) -> Iterator[str]:
         process.stdin.close()
 
 
-def bare(url: str, bodies: Sequence[bytes], width: int) -> float:
-    """Post the bodies over kept connections; return the seconds."""
+def timed(job: Callable[[], object]) -> tuple[float, float]:
+    """Return a job's seconds, and those of processor time in all of our threads."""
+    began, worked = time.monotonic(), time.process_time()
+    job()
+    return time.monotonic() - began, time.process_time() - worked
+
+
+def bare(url: str, bodies: Sequence[bytes], width: int) -> None:
+    """Post the bodies over kept connections."""
     parts = urlsplit(url)
     local = threading.local()
     headers = {"Content-Type": "application/json"}
@@ -75,17 +87,15 @@ def bare(url: str, bodies: Sequence[bytes], width: int) -> float:
             raise SystemExit(f"error: expected 200, found {response.status}")
         json.loads(response.read())
 
-    began = time.monotonic()
     with ThreadPoolExecutor(width) as pool:
         list(pool.map(post, bodies))
-    return time.monotonic() - began
 
 
 def study(arguments: argparse.Namespace, url: str) -> dict[str, Any]:
     from annotation.models import Judge
     from annotation.services.judge_settings import parse_settings
     from tests.factories import make_project, make_tasks
-    from workers.judges import judge_tasks
+    from workers.judges import Judged, judge_tasks
     from workers.judges.asking import presented
     from workers.judges.calls import Call
     from workers.judges.choosing import LETTER_TOKENS
@@ -122,34 +132,45 @@ def study(arguments: argparse.Namespace, url: str) -> dict[str, Any]:
             found.append(transport._body(call))
         return found
 
-    def turn(count: int) -> dict[str, float]:
+    def turn(count: int, *, bare_first: bool = True) -> dict[str, float]:
         asked = bodies(count)
-        alone = bare(url, asked, arguments.concurrency)
-        tasks = make_tasks(project, count, route="ai")
-        began = time.monotonic()
-        judged = judge_tasks(judge=judge, tasks=[task.pk for task in tasks])
-        ours = time.monotonic() - began
-        if judged.calls != len(asked) or judged.failed:
-            raise SystemExit(f"error: expected {len(asked)} calls, found {judged}")
-        return {
-            "bare_calls_a_second": len(asked) / alone,
-            "judge_calls_a_second": len(asked) / ours,
-            "ratio": alone / ours,
-            "abstained": judged.abstained,
+        tasks = [task.pk for task in make_tasks(project, count, route="ai")]
+        judged: list[Judged] = []
+        jobs = {
+            "bare": lambda: bare(url, asked, arguments.concurrency),
+            "judge": lambda: judged.append(judge_tasks(judge=judge, tasks=tasks)),
         }
+        spent = {
+            name: timed(jobs[name]) for name in sorted(jobs, reverse=not bare_first)
+        }
+        if judged[0].calls != len(asked) or judged[0].failed:
+            raise SystemExit(f"error: expected {len(asked)} calls, found {judged[0]}")
+        found: dict[str, float] = {"abstained": judged[0].abstained}
+        for name, (seconds, cpu_seconds) in spent.items():
+            found[f"{name}_calls_a_second"] = len(asked) / seconds
+            found[f"{name}_cpu_us_a_call"] = 1e6 * cpu_seconds / len(asked)
+        return found | {"ratio": spent["bare"][0] / spent["judge"][0]}
 
     turn(max(2, arguments.tasks // 10))  # connections, plans and caches are warm now
-    for _ in range(arguments.rounds):
-        rounds.append(turn(arguments.tasks))
+    for number in range(arguments.rounds):
+        rounds.append(turn(arguments.tasks, bare_first=number % 2 == 0))
     transport.close()
     ratios = [each["ratio"] for each in rounds]
+    mean, low, high = mean_and_interval(np.array(ratios))
     return {
         "concurrency": arguments.concurrency,
         "calls_a_round": 2 * arguments.tasks,
+        "load": os.getloadavg()[0],
         "rounds": rounds,
         "ratio_median": statistics.median(ratios),
+        "ratio_mean": mean,
+        "ratio_interval": [low, high],
         "ratio_least": min(ratios),
         "ratio_most": max(ratios),
+        **{
+            name: statistics.median(each[name] for each in rounds)
+            for name in ("bare_cpu_us_a_call", "judge_cpu_us_a_call")
+        },
     }
 
 

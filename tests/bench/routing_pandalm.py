@@ -4,10 +4,12 @@
 
 Three people and two AI judges labelled the same pairs. One person is the one who may be
 asked, gpt-3.5-turbo answers the rest, and truth is what the two other people agree on;
-the roles rotate. The second judge, pandalm-7b, is a signal only. No label of a person
-enters a policy by doubt: the reward model behind it learns from the judges, and never
-from a pair's own prompt. The policies by prediction are fitted on half of the prompts,
-with the asked person's labels there, and route the other half; then the halves swap.
+the roles rotate. The second judge, pandalm-7b, is a signal only. `--judge pandalm-7b`
+lets the two judges change places, in a run that no rule was chosen on. No label of a
+person enters a policy by doubt: the reward model behind it learns from the judges, and
+never from a pair's own prompt. The policies by prediction are fitted on half of the
+prompts, with the asked person's labels there, and route the other half; then the halves
+swap.
 
 Two intervals: over seeds (luck of floors, folds and random routing) and over prompts
 (another sample of pairs), by a bootstrap of whole prompts.
@@ -35,7 +37,7 @@ from workers.routing.signals import cross_fitted, fold_of, reduced
 from workers.routing.statistics import PairText, Reference
 
 PEOPLE = ("annotator1", "annotator2", "annotator3")
-JUDGE, SECOND = "gpt-3.5-turbo", "pandalm-7b"
+JUDGES = ("gpt-3.5-turbo", "pandalm-7b")
 BUDGETS = (0.1, 0.25, 0.5)
 POLICIES = (
     "random",
@@ -67,10 +69,12 @@ class Data:
     labels: dict[str, Floats]
     indicators: list[frozenset[str]]
     gaps: Floats
+    judge: str
+    second: str
 
 
-def read(path: Path) -> Data:
-    """Read the pairs and extract their features."""
+def read(path: Path, judge: str) -> Data:
+    """Read the pairs and extract their features; the other judge is a signal."""
     import gzip
 
     with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -80,19 +84,22 @@ def read(path: Path) -> Data:
         for r in rows
     ]
     said = [{each["annotator"]: each["choice"] for each in r["labels"]} for r in rows]
-    names = (*PEOPLE, JUDGE, SECOND)
+    names = (*PEOPLE, *JUDGES)
     labels = {n: np.array([SIDE[each.get(n)] for each in said]) for n in names}
     vectors = embed(pairs, encoder())
     plain = by_words(pairs, Reference.of(pairs))
     dense = by_vectors(pairs, vectors, encoder())
     marks = [a.indicators | b.indicators for a, b in zip(plain, dense, strict=True)]
     groups = [pair.prompt for pair in pairs]
-    return Data(pairs, groups, labels, marks, reduced(vectors.gaps(pairs)))
+    gaps = reduced(vectors.gaps(pairs))
+    second = next(name for name in JUDGES if name != judge)
+    return Data(pairs, groups, labels, marks, gaps, judge, second)
 
 
 def items_of(data: Data, seed: int) -> list[Item]:
     """Return the pairs as items, from the judges' labels alone."""
-    panel = (data.labels[JUDGE] + data.labels[SECOND]) / 2
+    first, second = data.labels[data.judge], data.labels[data.second]
+    panel = (first + second) / 2
     signals = cross_fitted(data.gaps, panel, data.groups, seed=seed)
     # Two votes, smoothed: 0.1, 0.3, 0.5, 0.7 or 0.9.
     judge = 0.1 + 0.8 * panel
@@ -105,7 +112,7 @@ def items_of(data: Data, seed: int) -> list[Item]:
                 "spread": float(signals.spread[place]),
                 "votes": float(signals.votes[place]),
                 "judge": float(judge[place]),
-                "flip": float(abs(data.labels[JUDGE] - data.labels[SECOND])[place]),
+                "flip": float(abs(first - second)[place]),
             },
         )
         for place in range(len(data.pairs))
@@ -116,7 +123,7 @@ def right(data: Data, person: str, asked: Floats) -> Floats:
     """Return how right each final label is, NaN where the two others do not agree."""
     first, second = (data.labels[name] for name in PEOPLE if name != person)
     truth = np.where((first == second) & (first != 0.5), first, np.nan)
-    label = np.where(asked > 0, data.labels[person], data.labels[JUDGE])
+    label = np.where(asked > 0, data.labels[person], data.labels[data.judge])
     return 1 - np.abs(label - truth)
 
 
@@ -162,7 +169,7 @@ def prediction_of(data: Data, pilot: Any, person: str, seed: int) -> Any:
                 carried[mixed],
                 data.gaps[mixed],
                 data.labels[person][mixed],
-                data.labels[JUDGE][mixed],
+                data.labels[data.judge][mixed],
                 data.gaps[aimed],
                 data.labels[person][aimed],
             ),
@@ -237,8 +244,9 @@ def ends(data: Data) -> Mapping[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--judge", choices=JUDGES, default=JUDGES[0])
     options = parser.parse_args()
-    data = read(data_file("pandalm/pairs.jsonl.gz"))
+    data = read(data_file("pandalm/pairs.jsonl.gz"), options.judge)
     found = study(data, options.seeds)
     print(f"{len(data.pairs)} pairs; label accuracy: {found['ends']}")
     print("policy            budget  labels  over random: by seeds; by prompts")

@@ -22,6 +22,7 @@ from workers.routing.world import WORLDS
 BUDGETS = (0.1, 0.25, 0.5, 1.0)
 CLAIMED = (0.1, 0.25, 0.5)
 PREDICTED = ("predicted-linear", "predicted-mix", "predicted-greedy", "default")
+WORLDS_CLAIMED = ("tag-biased", "judge-better", "people-better")
 FLOOR = 0.05
 ALLOWED_MORE = 0.02
 SMALL = Sizes(pilot=1000, target=1000, pool=1200, test=2000, mixes=200)
@@ -125,16 +126,19 @@ def claims_of(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=100)
+    parser.add_argument("--worlds", nargs="*", default=WORLDS_CLAIMED)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     failed, told = 0, {}
-    for world in ("tag-biased", "judge-better", "people-better"):
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    for world in options.worlds:
         began = time.process_time()
         outcomes, reports = simulate(
             WORLDS[world],
             policies=list(POLICIES),
             budgets=BUDGETS,
-            seeds=range(options.seeds),
+            seeds=seeds,
             floor=FLOOR,
         )
         spent = (time.process_time() - began) / options.seeds

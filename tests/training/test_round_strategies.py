@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
-from math import exp, log
+from math import erfc, exp, log
 
 import numpy as np
 import pytest
@@ -75,6 +75,33 @@ def test_greedy_design_takes_the_largest_determinant_each_time() -> None:
         for s in combinations(range(8), 3)
     )
     assert gain >= (1 - exp(-1)) * optimum
+
+
+def test_mending_errors_lowers_expected_wrong_preferences_the_most_each_time() -> None:
+    head = np.random.default_rng(9).normal(size=3)
+    pool = replace(make_pool(pairs=8, width=3), head=head, ridge=2.0)
+    odds = pool.gaps @ head
+
+    def fisher(gaps: Floats) -> Floats:
+        p = sigmoid(gaps @ head)
+        return np.asarray(p * (1 - p))
+
+    def variances(chosen: list[int]) -> Floats:
+        z = np.concatenate([pool.learned, pool.gaps[chosen]])
+        cover = np.linalg.inv(information(z, fisher(z), pool.ridge))
+        return np.asarray(((pool.gaps @ cover) * pool.gaps).sum(axis=1))
+
+    def wrong(spread: Floats) -> Floats:
+        return np.array([erfc(r) for r in np.abs(odds) / np.sqrt(2 * spread)]) / 2
+
+    now = variances([])
+    slopes = (wrong(now + 1e-6) - wrong(now - 1e-6)) / 2e-6
+    order = strategies.errors(pool)
+    for place in range(8):
+        earlier = [int(i) for i in order[:place]]
+        left = [i for i in range(8) if i not in earlier]
+        best = min(left, key=lambda i: float(slopes @ variances([*earlier, i])))
+        assert order[place] == best
 
 
 def test_a_greedy_order_cut_short_begins_like_the_whole() -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from training.models import Snapshot
 from training.services import artifacts
-from training.services.curation_heads import Floats, ensemble, projection
+from training.services.curation_heads import Floats, ensemble, fit, projection
 from training.services.round_strategies import (
     RANKINGS,
     RIDGE,
@@ -116,6 +116,7 @@ def make_pool(
         second=sides[1],
         gaps=narrow(first - second),
         learned=narrow(past),
+        head=fit(narrow(past), labels, ridge=RIDGE),
     )
 
 

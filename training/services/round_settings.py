@@ -22,6 +22,7 @@ StrategyName = Literal[
     "optimism",
     "posterior",
     "design",
+    "errors",
     "diversity",
     "random",
 ]

@@ -60,6 +60,10 @@ STRATEGIES = {
         "Greedy D-optimal design over differences of features.",
         "it spreads the pairs asked about the widest (D-optimal)",
     ),
+    "errors": Strategy(
+        "One label is expected to mend the most wrong preferences among all pairs.",
+        "its label is expected to mend the most wrong preferences",
+    ),
     "diversity": Strategy(
         "Farthest from all pairs learned from and chosen.",
         "it is farthest from the pairs asked before",

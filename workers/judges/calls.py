@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Mapping
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from annotation.hashing import content_hash
@@ -27,7 +27,7 @@ class Call:
 
     def key(self, model: str) -> str:
         """Return the call's content address, for a model at an address."""
-        return content_hash([model, asdict(self)])
+        return content_hash([model, vars(self)])
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from workers.routing.items import Bools, Floats
-from workers.routing.prediction import Surface
+from workers.routing.surfaces import Surface
 
 STEPS = 2000
 

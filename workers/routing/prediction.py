@@ -8,24 +8,21 @@ unseen mixes is poor is refused.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from scipy.stats import spearmanr
 from sklearn.ensemble import GradientBoostingRegressor
-from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import KFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+from sklearn.model_selection import KFold
 
 from workers.routing.items import Floats
+from workers.routing.surfaces import Surface, fit_surface
 
 MIN_MIXES = 200
 MIN_SPEARMAN = 0.3
 FOLDS = 10
-PENALTIES = tuple(10.0**power for power in range(-3, 6))
-# One-sided at 1 percent: how far a trial's gain must stand above its standard error.
-CERTAIN = 2.33
+# One-sided at 2.5 percent: how far a trial's gain must stand above its standard error.
+CERTAIN = 1.96
 # One-sided at 5 percent, and the smallest gain in accuracy that would matter.
 LIKELY = 1.64
 MEANINGFUL = 0.03
@@ -52,7 +49,7 @@ class Gain:
         """
         if self.mean > CERTAIN * self.error:
             return "yes"
-        could_tell = LIKELY * self.error < MEANINGFUL
+        could_tell = self.error < MEANINGFUL
         ruled_out = self.mean + LIKELY * self.error < MEANINGFUL
         return "no" if could_tell and ruled_out else "unclear"
 
@@ -113,41 +110,6 @@ class Quality:
 
     def as_json(self) -> dict[str, float]:
         return {"spearman": round(self.spearman, 4), "rmse": round(self.rmse, 6)}
-
-
-@dataclass(frozen=True)
-class Surface:
-    """f(v) = constant + b.u + u'Qu, with u = (v - centre) / scale.
-
-    Attributes:
-        slope: b, shape (J,). curvature: Q, symmetric, shape (J, J); 0 where linear.
-    """
-
-    constant: float
-    slope: Floats
-    curvature: Floats
-    centre: Floats
-    scale: Floats
-
-    def predict(self, shares: Floats) -> Floats:
-        """Return f of each row, shape (n,)."""
-        u = (shares - self.centre) / self.scale
-        bent: Floats = np.einsum("nj,jk,nk->n", u, self.curvature, u)
-        return self.constant + u @ self.slope + bent
-
-    def gains(self, carried: Floats, shares: Floats, total: int) -> Floats:
-        """Return f(v + e/total) - f(v) of each item that may be added to a mix.
-
-        Args:
-            carried: the items' features e, shape (n, J).
-            shares: the mix v so far, shape (J,).
-            total: of how many items the shares are shares.
-        """
-        step = carried / total / self.scale
-        u = (shares - self.centre) / self.scale
-        bent = np.einsum("nj,jk,nk->n", step, self.curvature, step)
-        found: Floats = step @ (self.slope + 2 * self.curvature @ u) + bent
-        return found
 
 
 class Prediction:
@@ -222,8 +184,8 @@ class Prediction:
         if form == "boosting":
             raise ValueError("Expected a form with coefficients, found boosting.")
         if form not in self._surfaces:
-            self._surfaces[form] = _surface(
-                self.vector_of(form), self.performance, form != "linear"
+            self._surfaces[form] = fit_surface(
+                self.vector_of(form), self.performance, squared=form != "linear"
             )
         return self._surfaces[form]
 
@@ -231,15 +193,14 @@ class Prediction:
         """Return the predicted performance of mixes, shape (n,)."""
         if form != "boosting":
             return self.surface(form).predict(shares)
-        model = _regressor(form).fit(self.shares, self.performance)
-        found: Floats = model.predict(shares)
-        return found
+        return _fit(form, self.shares, self.performance).predict(shares)
 
     def _validate(self, form: str) -> Quality:
         shuffled = KFold(FOLDS, shuffle=True, random_state=0)
-        predicted = cross_val_predict(
-            _regressor(form), self.vector_of(form), self.performance, cv=shuffled
-        )
+        given, predicted = self.vector_of(form), np.empty(len(self.performance))
+        for kept, out in shuffled.split(given):
+            model = _fit(form, given[kept], self.performance[kept])
+            predicted[out] = model.predict(given[out])
         error = predicted - self.performance
         flat = np.ptp(predicted) == 0 or np.ptp(self.performance) == 0
         rank = 0.0 if flat else float(spearmanr(predicted, self.performance)[0])
@@ -283,41 +244,16 @@ class Prediction:
         return found
 
 
-def _regressor(form: str) -> Any:
-    """Return an unfitted form; the penalty is chosen inside each fold."""
-    if form == "boosting":
-        return GradientBoostingRegressor(
-            n_estimators=60, max_depth=3, learning_rate=0.15, random_state=0
-        )
-    ridge = RidgeCV(alphas=PENALTIES)
-    if form == "linear":
-        return make_pipeline(StandardScaler(), ridge)
-    powers = PolynomialFeatures(2, include_bias=False)
-    return make_pipeline(StandardScaler(), powers, StandardScaler(), ridge)
+class _Model(Protocol):
+    def predict(self, shares: Floats, /) -> Floats: ...
 
 
-def _surface(shares: Floats, performance: Floats, squared: bool) -> Surface:
-    """Return the ridge fit with its coefficients led back through the scalings."""
-    form = "quadratic" if squared else "linear"
-    model = _regressor(form).fit(shares, performance)
-    first, ridge = model.steps[0][1], model.steps[-1][1]
-    width = shares.shape[1]
-    curvature = np.zeros((width, width))
-    if not squared:
-        return Surface(
-            float(ridge.intercept_), ridge.coef_, curvature, first.mean_, first.scale_
-        )
-    powers, second = model.steps[1][1], model.steps[2][1]
-    slopes = ridge.coef_ / second.scale_
-    constant = float(ridge.intercept_ - slopes @ second.mean_)
-    slope = np.zeros(width)
-    for exponents, weight in zip(powers.powers_, slopes, strict=True):
-        places = np.flatnonzero(exponents)
-        if exponents.sum() == 1:
-            slope[places[0]] = weight
-        elif len(places) == 1:
-            curvature[places[0], places[0]] = weight
-        else:
-            i, j = places
-            curvature[i, j] = curvature[j, i] = weight / 2
-    return Surface(constant, slope, curvature, first.mean_, first.scale_)
+def _fit(form: str, shares: Floats, performance: Floats) -> _Model:
+    """Return a fitted form; its penalty is chosen on what it is fitted on."""
+    if form != "boosting":
+        return fit_surface(shares, performance, squared=form != "linear")
+    boosting = GradientBoostingRegressor(
+        n_estimators=60, max_depth=3, learning_rate=0.15, random_state=0
+    )
+    found: _Model = boosting.fit(shares, performance)
+    return found

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from tests.workers.routing.support import make_prediction
 from workers.routing.learning import Pilot, learn_prediction
 from workers.routing.mixes import draw_mixes, mixed_labels, vectors
-from workers.routing.prediction import Prediction, _regressor
+from workers.routing.prediction import Prediction
 from workers.routing.proxy import accuracies, ensemble, fit
+from workers.routing.surfaces import PENALTIES, fit_surface
 
 
 def test_the_shared_fit_is_logistic_regression() -> None:
@@ -69,14 +72,34 @@ def test_mixes_hold_both_extremes_and_exactly_as_many_people_as_asked() -> None:
     assert mixed_labels(taken, human, ai).sum(axis=0).tolist() == [0, 50, *range(1, 21)]
 
 
-def test_coefficients_lead_back_to_the_regression_that_was_validated() -> None:
-    prediction = make_prediction(np.array([0.2, 0.1, -0.1]), bend=0.1, noise=0.01)
-    for form in ("linear", "quadratic"):
-        model = _regressor(form).fit(prediction.shares, prediction.performance)
-        draw = np.random.default_rng(4).random((20, 3))
-        assert prediction.predict(form, draw) == pytest.approx(
-            model.predict(draw), abs=1e-9
+def test_coefficients_lead_back_to_the_regressions_they_come_from() -> None:
+    slopes = np.array([0.2, 0.1, -0.1])
+    draw = np.random.default_rng(4).random((20, 3))
+    noisy = make_prediction(slopes, bend=0.1, noise=0.01)
+    ridge = make_pipeline(StandardScaler(), RidgeCV(alphas=PENALTIES))
+    ridge.fit(noisy.shares, noisy.performance)
+    assert noisy.predict("linear", draw) == pytest.approx(ridge.predict(draw), abs=1e-9)
+    exact = make_prediction(slopes, bend=0.1)
+    wanted = 0.6 + draw @ slopes - 0.1 * draw.sum(axis=1) ** 2
+    assert exact.predict("quadratic", draw) == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_quadratic_form_is_plane_where_nothing_bends() -> None:
+    draw = np.random.default_rng(8)
+    shares = draw.random((220, 20)) * draw.random((220, 1))
+    slopes = np.concatenate([[0.3, 0.2], np.zeros(18)])
+    measured = 0.6 + shares @ slopes + 0.01 * draw.standard_normal(220)
+    gains = {
+        squared: fit_surface(shares, measured, squared=squared).gains(
+            np.eye(20), np.zeros(20), 100
         )
+        for squared in (False, True)
+    }
+    for found in gains.values():
+        assert set(np.argsort(found)[-2:]) == {0, 1}
+    # At the corner where nobody is asked yet, as greedy choice begins.
+    off = {s: float(np.abs(100 * g - slopes).mean()) for s, g in gains.items()}
+    assert off[True] < 1.5 * off[False]
 
 
 def test_a_gain_is_the_difference_of_two_predictions() -> None:
