@@ -171,8 +171,10 @@ def _predicted(at: Situation, policy: str, words: str) -> Proposal:
             small to tell.
     """
     prediction = usable(at.state, FORM_OF[policy])
-    gain = prediction.trial.over_ai[policy] if prediction.trial else None
-    if gain is not None and gain.verdict == "unclear":
+    trial = prediction.trial
+    verdict = trial.verdict_on(policy) if trial else "yes"
+    if trial is not None and verdict == "unclear":
+        gain = trial.over_ai[policy]
         raise MissingPrediction(
             f"the trial cannot tell whether it helps: {gain.mean:+.3f} with a standard "
             f"error of {gain.error:.3f}"
@@ -187,9 +189,7 @@ def _predicted(at: Situation, policy: str, words: str) -> Proposal:
         seed=table.seed,
         price=table.human_cost,
     )
-    if gain is not None and gain.verdict == "no":
-        order = []
-    return Proposal(order, scores, words)
+    return Proposal([] if verdict == "no" else order, scores, words)
 
 
 def escalation(at: Situation) -> Proposal:

@@ -26,6 +26,9 @@ CERTAIN = 1.96
 # One-sided at 5 percent, and the smallest gain in accuracy that would matter.
 LIKELY = 1.64
 MEANINGFUL = 0.03
+# The largest standard error with which a trial may rule such a gain out: from fewer
+# items and labels than that takes, nothing is read but a gain.
+TELLING = 0.04
 FORMS = ("linear", "quadratic", "boosting")
 COUNT = "count"
 """The form that knows how many items people answer and nothing of which."""
@@ -49,7 +52,7 @@ class Gain:
         """
         if self.mean > CERTAIN * self.error:
             return "yes"
-        could_tell = self.error < MEANINGFUL
+        could_tell = self.error < TELLING
         ruled_out = self.mean + LIKELY * self.error < MEANINGFUL
         return "no" if could_tell and ruled_out else "unclear"
 
@@ -72,6 +75,14 @@ class Trial:
     over_ai: Mapping[str, Gain]
     over_random: Mapping[str, Gain]
     share: float
+
+    def verdict_on(self, policy: str) -> Verdict:
+        """Return whether a policy's own optimum beats the judge alone.
+
+        Where that cannot be told, but people are no better than the judge, it is no.
+        """
+        own = self.over_ai[policy].verdict
+        return "no" if own == "unclear" and self.people.verdict == "no" else own
 
     @property
     def best(self) -> str:

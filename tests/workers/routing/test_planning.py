@@ -217,6 +217,18 @@ def test_a_trial_too_small_to_tell_is_not_read_as_no_gain() -> None:
             plan(items, Budget(), state, policy=policy)
 
 
+def test_where_people_are_no_better_an_unclear_choice_leaves_the_floor_alone() -> None:
+    vague = Gain(0.01, 0.02)
+    assert vague.verdict == "unclear"
+    doubted = make_prediction(
+        np.array([0.3, 0.2, 0.1]), people=NOTHING, over_ai=vague, over_random=vague
+    )
+    for policy in ("predicted-linear", "predicted-mix", "predicted-greedy", "default"):
+        state = State(prediction=doubted)
+        found = plan(make_items(100), Budget(), state, policy=policy)
+        assert sum(d.people for d in found.values()) == 5, policy
+
+
 def test_the_default_follows_what_the_trial_says() -> None:
     weights = np.array([0.3, 0.2, 0.1])
     good = make_prediction(weights)
