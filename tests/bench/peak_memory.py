@@ -48,7 +48,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=4)
     arguments = parser.parse_args()
     loaded = load_policy(ModelPart(source=arguments.model))
-    rows = chosen_pairs("multi-turn", arguments.pairs, loaded)
+    rows = chosen_pairs("multi-turn", arguments.pairs, loaded.tokenizer)
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch)

@@ -7,10 +7,11 @@ import json
 import random
 from typing import Any, Literal
 
+from transformers import PreTrainedTokenizerBase as Tokenizer
+
 from tests.bench.engine_runs import data_folder
 from tests.engine.support import say
 from training.engine.data import tokenize
-from training.engine.models import Loaded
 
 SEED = 0
 BATCH = 4
@@ -48,13 +49,15 @@ def decided(kind: Kind) -> Rows:
     return rows
 
 
-def chosen_pairs(kind: Kind, count: int, loaded: Loaded) -> Rows:
+def chosen_pairs(
+    kind: Kind, count: int, tokenizer: Tokenizer, longest: int = LONGEST
+) -> Rows:
     """Return pairs that nobody has to shorten and that hold no empty completion."""
     kept: Rows = []
     for row in decided(kind):
         sides = [row["chosen"], row["rejected"]]
-        prompt, parts = tokenize(loaded.tokenizer, row["prompt"], sides)
-        fits = len(prompt) + max(map(len, parts)) <= LONGEST
+        prompt, parts = tokenize(tokenizer, row["prompt"], sides)
+        fits = len(prompt) + max(map(len, parts)) <= longest
         if fits and all(side[0]["content"].strip() for side in sides):
             kept.append(row)
         if len(kept) == count:
@@ -62,7 +65,9 @@ def chosen_pairs(kind: Kind, count: int, loaded: Loaded) -> Rows:
     raise SystemExit(f"error: expected {count} pairs that fit, found {len(kept)}")
 
 
-def chosen_lists(kind: Kind, count: int, loaded: Loaded) -> Rows:
+def chosen_lists(
+    kind: Kind, count: int, tokenizer: Tokenizer, longest: int = LONGEST
+) -> Rows:
     """Return lists of four completions, ranked."""
     if kind == "short":
         path = data_folder("finegrained_qa") / "rankings.jsonl.gz"
@@ -75,7 +80,7 @@ def chosen_lists(kind: Kind, count: int, loaded: Loaded) -> Rows:
             if len(record["responses"]) >= 4
         ][:count]
     else:
-        pairs = chosen_pairs(kind, count + 1, loaded)
+        pairs = chosen_pairs(kind, count + 1, tokenizer, longest)
         sides = [
             [row[s][0]["content"] for s in ("chosen", "rejected")] for row in pairs
         ]

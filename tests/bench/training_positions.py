@@ -1,21 +1,26 @@
-"""What a whole epoch runs through a model, ours and TRL's: positions, padding included.
+"""What a whole epoch runs through a model, ours and TRL's, padding included.
 
     python -m tests.bench.training_positions
 
-Machine and load have no part in it. TRL pads a random batch's sequences to the longest
-of them; ours groups lengths, shares prompts and packs rows. Lists of four are a row's
-two completions and those of the next row, under the first one's prompt.
+Positions, and how many keys a query of attention is multiplied with on average. Machine
+and load have no part in it. TRL pads a random batch's sequences to the longest of them
+and attends under a mask; ours groups lengths and shares prompts, and runs each sequence
+by itself, or packs rows under a mask (``--rows``, as on an accelerator). A causal pass
+without a mask skips half of its square. Lists of four are a row's two completions and
+those of the next row, under the first one's prompt.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import random
 import sys
 
 from tests.bench.speed_data import BATCH, SEED, Kind, decided
+from training.engine.attention import are_runs
 from training.engine.data import tokenize
-from training.engine.layout import Branch, lay_out, shared_length
+from training.engine.layout import Branch, Layout, lay_out, shared_length
 from training.engine.models import Loaded, load_policy
 from training.engine.order import RowOrder
 from training.engine.spec import ModelPart
@@ -25,19 +30,18 @@ LONGEST = 512
 
 def main() -> int:
     """Print a line for each kind of prompts, pairs and lists."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", action="store_true", help="pack rows under a mask")
+    arguments = parser.parse_args()
     loaded = load_policy(ModelPart(source="wheel:smollm2"))
     kinds: tuple[Kind, ...] = ("multi-turn", "short")
     for kind in kinds:
-        print(positions(kind, loaded), flush=True)
+        print(positions(kind, loaded, runs=not arguments.rows), flush=True)
     return 0
 
 
-def positions(kind: Kind, loaded: Loaded) -> str:
-    """Return what an epoch of all the pairs runs through a model, ours and TRL's.
-
-    Machine and load have no part in it. TRL pads a random batch's sequences to the
-    longest of them; ours groups lengths, shares prompts and packs rows.
-    """
+def positions(kind: Kind, loaded: Loaded, *, runs: bool) -> str:
+    """Return what an epoch of all the pairs runs through a model, ours and TRL's."""
     branches = []
     for row in decided(kind):
         prompt, parts = tokenize(
@@ -54,26 +58,44 @@ def positions(kind: Kind, loaded: Loaded) -> str:
         nominal = sum(len(branch) for found in lists for branch in found)
         order = list(range(len(lists)))
         random.Random(SEED).shuffle(order)
-        padded = 0
+        padded = squares = 0
         for start in range(0, len(order), BATCH):
             batch = [lists[i] for i in order[start : start + BATCH]]
             longest = max(len(branch) for found in batch for branch in found)
             padded += each * len(batch) * longest
+            squares += each * len(batch) * longest**2
         lengths = [shared_length(found) for found in lists]
         own = list(RowOrder(lengths, BATCH, seed=SEED, grouped=True))
-        run = 0
+        run = seen = 0.0
         for start in range(0, len(own), BATCH):
             batch = [lists[i] for i in own[start : start + BATCH]]
-            run += lay_out(
+            layout = lay_out(
                 [branch for found in batch for branch in found],
                 pad_token_id=0,
                 groups=[n for n, found in enumerate(batch) for _ in found],
-            ).ids.numel()
+                runs=runs,
+            )
+            run += layout.ids.numel()
+            seen += keys(layout)
         lines.append(
             f"{kind}: {len(lists)} prompts, {each} completions each, {nominal} tokens: "
-            f"{run} positions against {padded}, {padded / run:.2f} times"
+            f"{run:.0f} positions against {padded}, {padded / run:.2f} times; "
+            f"{seen / run:.0f} keys a position against {squares / padded:.0f}"
         )
     return "\n".join(lines)
+
+
+def keys(layout: Layout) -> float:
+    """Return the products of queries and keys that a layout's attention computes."""
+    if not are_runs(layout.attention):
+        rows, width = layout.ids.shape
+        return float(rows * width**2)
+    total = 0.0
+    for _, past, begin, end in layout.attention[0, 0].tolist():
+        own = end - begin
+        # As attention decides: a causal square, of which half is skipped, or a mask.
+        total += (past + own) ** 2 / 2 if past < own else own * (past + own)
+    return total
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from training.engine import logprobs
+from training.engine.attention import are_runs
 from training.engine.errors import FixableError
-from training.engine.layout import Branch, can_share, lay_out
+from training.engine.layout import Branch, can_share, lay_out, shared_length
 from training.engine.logprobs import (
     scoring_forward,
     sequence_logprobs,
@@ -67,15 +68,21 @@ def gradient(model: Any, loss: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("kernel", ["sdpa", "eager"])
 @pytest.mark.parametrize("each", [2, 4])
-@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("how", ["runs", "rows", "alone"])
 def test_values_and_gradients_equal_the_naive_path(
-    shared: bool, each: int, kernel: str
+    how: str, each: int, kernel: str
 ) -> None:
     model = policy().double()
     model.config._attn_implementation = kernel
     items, groups = branches(5, each)
-    layout = lay_out(items, pad_token_id=PAD, groups=groups if shared else None)
-    assert layout.attention.dim() == (4 if shared else 2)
+    layout = lay_out(
+        items,
+        pad_token_id=PAD,
+        groups=None if how == "alone" else groups,
+        runs=how == "runs",
+    )
+    assert are_runs(layout.attention) == (how == "runs")
+    assert layout.attention.dim() == (2 if how == "alone" else 4)
     torch.manual_seed(0)
     weights = torch.randn(layout.mask.shape)
     fast, slow = token_logprobs(model, layout), naive(model, items)
@@ -98,22 +105,32 @@ def test_single_precision_stays_close_to_the_naive_path() -> None:
 def test_sharing_a_prompt_runs_fewer_positions_and_none_twice() -> None:
     prompt = tuple(range(5, 105))
     items = [Branch(prompt, (7,) * n) for n in (3, 5, 2, 4)]
-    shared = lay_out(items, pad_token_id=PAD, groups=[0] * 4)
+    shared = lay_out(items, pad_token_id=PAD, groups=[0] * 4, runs=False)
     alone = lay_out(items, pad_token_id=PAD)
     assert shared.ids.numel() == 99 + sum(n + 1 for n in (3, 5, 2, 4))
     assert alone.ids.numel() == 4 * 105
-    apart = lay_out(items, pad_token_id=PAD, groups=[0, 1, 2, 3])
+    apart = lay_out(items, pad_token_id=PAD, groups=[0, 1, 2, 3], runs=False)
     assert apart.ids.shape == alone.ids.shape
 
 
 def test_prompt_is_shared_only_where_that_saves_positions() -> None:
     items = [Branch((5,), (7,) * 40), Branch((5,), (8,) * 2)]
-    layout = lay_out(items, pad_token_id=PAD, groups=[0, 0])
+    layout = lay_out(items, pad_token_id=PAD, groups=[0, 0], runs=False)
     assert layout.ids.shape == (1, 44)
     # One long list beside many short rows would pad all of them to its length.
     items += [Branch((n,), (7,) * 30) for n in range(6, 20)]
-    layout = lay_out(items, pad_token_id=PAD, groups=[0, 0, *range(1, 15)])
+    named = [0, 0, *range(1, 15)]
+    layout = lay_out(items, pad_token_id=PAD, groups=named, runs=False)
     assert layout.ids.shape == (16, 41)
+    # Runs need no padding at all.
+    layout = lay_out(items, pad_token_id=PAD, groups=named, runs=True)
+    assert layout.ids.shape == (1, shared_length(items))
+    # What prompts of two groups begin with is run once, and so is a whole completion
+    # that another goes on from.
+    items = [Branch((5, 6, 7), (8, 8)), Branch((5, 6, 9), (8,)), Branch((5, 6, 7), ())]
+    layout = lay_out(items, pad_token_id=PAD, groups=[0, 1, 0], runs=True)
+    assert layout.ids.tolist() == [[5, 6, 7, 7, 8, 8, 9, 8]]
+    assert layout.table.tolist() == [[0, 1, 3, 4, 5], [0, 1, 6, 7, 7], [0, 1, 2, 2, 2]]
 
 
 def test_only_predicting_positions_reach_the_head(

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from tests.engine.reward_rows import small
-from training.engine.layout import Branch, can_share, lay_out, shared_length
+from training.engine.attention import are_runs, visible
+from training.engine.layout import (
+    PLAIN_ATTENTION,
+    Branch,
+    Layout,
+    can_share,
+    lay_out,
+    shared_length,
+)
 from training.engine.logprobs import token_logprobs
 from training.engine.models import load_policy, load_reward
 from training.engine.rewards.examples import Collator, Encoded, Example
@@ -48,12 +59,15 @@ def close(ours: Tensor, theirs: Tensor, within: float = 1e-6) -> bool:
     return bool((ours - theirs).norm() / theirs.norm() < within)
 
 
-def test_short_lists_stand_beside_each_other_and_see_nothing_of_it() -> None:
+@pytest.mark.parametrize("runs", [True, False])
+def test_short_lists_stand_beside_each_other_and_see_nothing_of_it(
+    runs: bool,
+) -> None:
     model = load_policy(ModelPart(source="tiny:causal"), seed=1).model.double()
     items, groups = lists(7, 3)
     items += [Branch(tuple(range(5, 95)), (7,) * n) for n in (3, 5, 0)]
     groups += [7] * 3
-    layout = lay_out(items, pad_token_id=PAD, groups=groups)
+    layout = lay_out(items, pad_token_id=PAD, groups=groups, runs=runs)
     assert layout.ids.shape[0] < 5  # several groups in one row
     alone = lay_out(items, pad_token_id=PAD)
     assert layout.ids.numel() < alone.ids.numel() / 2
@@ -66,10 +80,12 @@ def test_short_lists_stand_beside_each_other_and_see_nothing_of_it() -> None:
     )
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_every_token_of_every_branch_is_found_again(shared: bool) -> None:
+@pytest.mark.parametrize(
+    "how", [{"runs": True}, {"runs": False}, {"groups": None}], ids=str
+)
+def test_every_token_of_every_branch_is_found_again(how: dict[str, Any]) -> None:
     items, groups = lists(6, 3, seed=3)
-    layout = lay_out(items, pad_token_id=PAD, groups=groups if shared else None)
+    layout = lay_out(items, pad_token_id=PAD, **{"groups": groups, **how})
     width = max(len(item) for item in items)
     found = layout.ids.flatten()[layout.places(width)]
     positions = layout.positions.flatten()[layout.places(width)]
@@ -77,6 +93,47 @@ def test_every_token_of_every_branch_is_found_again(shared: bool) -> None:
         assert row[: len(item)].tolist() == [*item.prompt, *item.completion]
         assert at[: len(item)].tolist() == list(range(len(item)))
     assert layout.ids.flatten()[layout.splits].tolist() == [i.prompt[-1] for i in items]
+
+
+def mask_alone(layout: Layout) -> Layout:
+    """The same row under the dense mask that runs stand for."""
+    return replace(layout, attention=visible(layout.attention, layout.ids.shape[1]))
+
+
+@pytest.mark.parametrize("kind", sorted(PLAIN_ATTENTION))
+def test_every_family_that_may_share_reads_runs(kind: str) -> None:
+    config: Any = AutoConfig.for_model(
+        kind,
+        vocab_size=450,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=8,
+        pad_token_id=0,
+        sliding_window=None,
+        layer_types=["full_attention"] * 2,
+    )
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config).double().eval()
+    assert can_share(model)
+    items, groups = lists(4, 3, seed=7)
+    layout = lay_out(items, pad_token_id=PAD, groups=groups, runs=True)
+    assert are_runs(layout.attention)
+    ours = token_logprobs(model, layout)
+    theirs = token_logprobs(model, mask_alone(layout))
+    assert torch.allclose(ours, theirs, atol=1e-6)
+    assert close(
+        gradient(model, ours.sum()), gradient(model, theirs.sum()), within=1e-5
+    )
+
+
+def test_library_that_reads_no_runs_refuses_them() -> None:
+    query = torch.randn(1, 2, 8, 4)
+    runs = torch.tensor([[[[-1, 0, 0, 5], [0, 2, 5, 8]]]], dtype=torch.int32)
+    with pytest.raises(RuntimeError, match="mask"):
+        sdpa_attention_forward(torch.nn.Module(), query, query, query, runs)
 
 
 def test_positions_of_a_shared_batch_are_those_of_its_distinct_tokens() -> None:

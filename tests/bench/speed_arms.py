@@ -1,0 +1,201 @@
+"""Both sides of the speed comparison: our run as a user starts it, and TRL's loop."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from datasets import Dataset
+from trl.trainer.dpo_config import DPOConfig
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.reward_config import RewardConfig
+from trl.trainer.reward_trainer import RewardTrainer
+
+from tests.bench.speed_data import BATCH, SEED, Rows
+from training.engine import loop
+from training.engine.cli import run_spec
+from training.engine.models import Loaded, load_policy, load_reward
+from training.engine.spec import ModelPart
+from training.engine.tasks import dpo, reward_heads
+
+RATE, BETA = 1e-5, 0.1
+
+
+@dataclass(frozen=True)
+class Size:
+    """What both sides train at once, and how often.
+
+    Attributes:
+        micro: pairs of a forward pass; ``BATCH`` of them make an optimiser step.
+        longest: tokens of the longest sequence.
+    """
+
+    part: ModelPart
+    epochs: int
+    longest: int
+    micro: int
+
+    @property
+    def passes(self) -> int:
+        """Forward passes of an optimiser step."""
+        return BATCH // self.micro
+
+
+@dataclass(frozen=True)
+class Spent:
+    """CPU seconds of one side, and what it left.
+
+    Attributes:
+        reference: of these, the pass of the frozen reference before training.
+        model: ours: the model's directory.
+        trainer: TRL's trainer, to ask for its loss, where that was asked for.
+    """
+
+    seconds: float
+    reference: float = 0.0
+    model: Path | None = None
+    trainer: Any = None
+
+
+class Clock:
+    """Adds up the CPU seconds of the functions it is put around."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    @contextmanager
+    def around(self, owner: Any, name: str) -> Iterator[None]:
+        """Time a function of a module while the block runs."""
+        plain = getattr(owner, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began = time.process_time()
+            try:
+                return plain(*args, **kwargs)
+            finally:
+                self.seconds += time.process_time() - began
+
+        with mock.patch.object(owner, name, timed):
+            yield
+
+
+def ours(data: Path, out: Path, size: Size, **method: Any) -> Spent:
+    """Train as a user does: a method's own settings, but for the checkpoints.
+
+    Args:
+        method: ``task``, ``preset`` and further ``params``.
+    """
+    out.mkdir(parents=True)
+    path = out / "spec.json"
+    params = {
+        "epochs": size.epochs,
+        "batch_size": size.micro,
+        "gradient_accumulation": size.passes,
+        "max_length": size.longest,
+        "learning_rate": RATE,
+        # TRL's runs write none either.
+        "checkpoint_seconds": None,
+        **method.pop("params", {}),
+    }
+    spec = {
+        "version": 1,
+        "seed": SEED,
+        "model": {"source": size.part.source},
+        "data": {"train": str(data)},
+        "params": params,
+        **method,
+    }
+    path.write_text(json.dumps(spec))
+    training, frozen = Clock(), Clock()
+    with (
+        training.around(loop, "train"),
+        frozen.around(dpo, "run_frozen"),
+        # An empty cache, so that the reference's pass is paid for.
+        mock.patch.dict(os.environ, {"HONE_VAR": str(out / "var")}),
+        redirect_stdout(sys.stderr),
+    ):
+        code = run_spec(path, out)
+    gc.collect()
+    if code:
+        raise SystemExit(f"error: {out} ended with code {code}; see its status.json")
+    return Spent(training.seconds + frozen.seconds, frozen.seconds, model=out / "model")
+
+
+def apart(*args: Any, **method: Any) -> Spent:
+    """Train as we do, but every completion with its prompt in a row of its own."""
+    method["params"] = {**method.get("params", {}), "group_by_length": False}
+    with mock.patch.object(reward_heads, "can_share", lambda model: False):
+        return ours(*args, **method)
+
+
+def stock(out: Path, size: Size) -> dict[str, Any]:
+    """Return TRL's settings: its own, where those of ours do not say otherwise."""
+    return {
+        "output_dir": str(out),
+        "per_device_train_batch_size": size.micro,
+        "gradient_accumulation_steps": size.passes,
+        "num_train_epochs": size.epochs,
+        "max_length": size.longest,
+        "learning_rate": RATE,
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "save_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+        "seed": SEED,
+    }
+
+
+def trl_dpo(rows: Rows, out: Path, size: Size, *, keep: bool = False) -> Spent:
+    """Train DPO on TRL's trainer."""
+    loaded = load_policy(size.part, seed=SEED)
+    return _timed(
+        lambda: DPOTrainer(
+            model=loaded.model,
+            ref_model=load_policy(size.part, seed=SEED).model,
+            args=DPOConfig(**stock(out, size), beta=BETA),
+            train_dataset=conversational(rows),
+            processing_class=loaded.tokenizer,
+        ),
+        keep,
+    )
+
+
+def trl_reward(rows: Rows, out: Path, size: Size, *, keep: bool = False) -> Spent:
+    """Train a reward model on TRL's trainer."""
+    loaded: Loaded = load_reward(size.part, seed=SEED)
+    return _timed(
+        lambda: RewardTrainer(
+            model=loaded.model,
+            args=RewardConfig(**stock(out, size)),
+            train_dataset=conversational(rows),
+            processing_class=loaded.tokenizer,
+        ),
+        keep,
+    )
+
+
+def _timed(build: Callable[[], Any], keep: bool) -> Spent:
+    trainer = build()
+    began = time.process_time()
+    trainer.train()
+    spent = time.process_time() - began
+    # AdamW's moments are half of the memory, and the loss needs none of them.
+    trainer.optimizer = None
+    trainer.model.zero_grad()
+    return Spent(spent, trainer=trainer if keep else None)
+
+
+def conversational(rows: Rows) -> Dataset:
+    """Return pairs as TRL reads them."""
+    names = ("prompt", "chosen", "rejected")
+    return Dataset.from_list([{name: row[name] for name in names} for row in rows])
