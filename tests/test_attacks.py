@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -13,17 +14,16 @@ from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
 from annotation.errors import InvalidInput
-from annotation.models import Task
+from annotation.models import LibraryPrinciple, Task
 from annotation.numbers import whole_number
 from annotation.protocols.passages import passages_of
+from annotation.services.principles.library import near_duplicates
 from annotation.services.projects import create_project
 from annotation.services.signing_in import address_of
 from annotation.services.tokens import make_token
 from tests.factories import add_member, make_tasks, make_user, sign_in
 from tests.factories import make_project as factory_project
-from tests.training.factories import (
-    tiny_policy,
-)
+from tests.training.factories import tiny_policy
 from training.services.launching import launch
 
 
@@ -174,6 +174,24 @@ def test_a_passage_of_marks_alone_takes_no_time_by_its_square() -> None:
     (passage,) = passages_of({"passages": ["." * 100_000 + "x"]})
     assert time.process_time() - began < 10  # minutes, by the square
     assert passage.sentences
+
+
+@pytest.mark.django_db
+def test_principles_of_the_same_letters_take_no_time_by_their_square() -> None:
+    project, draw = factory_project(), random.Random(1)
+
+    def wording() -> str:
+        return "".join(draw.choices("etaoin shrdlu ", k=2000))
+
+    LibraryPrinciple.objects.bulk_create(
+        LibraryPrinciple(
+            project=project, text=wording(), key=f"{n:064}", origin="extracted"
+        )
+        for n in range(300)
+    )
+    began = time.process_time()
+    assert near_duplicates(project, wording()) == []
+    assert time.process_time() - began < 10  # half a minute, and more with each
 
 
 @pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "1.0", " 1", ""])

@@ -16,6 +16,8 @@ State = LibraryPrinciple.State
 # From which share of characters in common two wordings are said to be alike.
 ALIKE = 0.8
 NEAR = 5  # how many near-duplicates are told
+LIKELY = 50  # of how many at most the wordings are compared in full
+COMPARED = 500  # characters of a wording
 
 
 def principle_key(text: str) -> str:
@@ -50,17 +52,26 @@ def near_duplicates(project: Project, text: str) -> list[LibraryPrinciple]:
     By characters alone: a first warning while somebody types. What means the same in
     other words is found when texts are read, by embeddings.
     """
-    mine = " ".join(re.findall(r"\w+", text.casefold()))
     rows = LibraryPrinciple.objects.filter(
         project=project, state__in=[State.APPROVED, State.PROPOSED]
     )
-    found: list[tuple[float, int, LibraryPrinciple]] = []
+    matcher = SequenceMatcher(None, "", _compared(text), autojunk=False)
+    likely: list[tuple[float, int, LibraryPrinciple]] = []
     for row in rows.iterator():
-        other = " ".join(re.findall(r"\w+", row.text.casefold()))
-        matcher = SequenceMatcher(None, mine, other, autojunk=False)
-        if matcher.real_quick_ratio() >= ALIKE and (ratio := matcher.ratio()) >= ALIKE:
-            found.append((-ratio, row.pk, row))
+        matcher.set_seq1(_compared(row.text))
+        # Bounds of the ratio that cost little; the ratio's own cost is a square.
+        if matcher.real_quick_ratio() >= ALIKE and matcher.quick_ratio() >= ALIKE:
+            likely.append((-matcher.quick_ratio(), row.pk, row))
+    found: list[tuple[float, int, LibraryPrinciple]] = []
+    for _, pk, row in sorted(likely, key=lambda each: each[:2])[:LIKELY]:
+        matcher.set_seq1(_compared(row.text))
+        if (ratio := matcher.ratio()) >= ALIKE:
+            found.append((-ratio, pk, row))
     return [row for _, _, row in sorted(found, key=lambda each: each[:2])[:NEAR]]
+
+
+def _compared(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))[:COMPARED]
 
 
 @transaction.atomic
