@@ -148,7 +148,8 @@ def columns_of(preset: registry.Preset, backend: str, *, base: bool) -> list[str
         found += ["margin"] if "use_margin" in names else []
     if base:
         found += [name for name in VIEWS[str(preset.view)] if name != "names"]
-        found += ["weight"] if "use_weights" in names and backend == "hone" else []
+        weighs = backend == "hone" or preset.task == "reward"
+        found += ["weight"] if "use_weights" in names and weighs else []
     return list(dict.fromkeys(found))
 
 
@@ -165,8 +166,8 @@ class Probe:
     ) -> float:
         names = {param.name for param in preset.params}
         params = {k: v for k, v in PARAMS.items() if k in names}
-        if backend == "trl":
-            params.pop("use_weights", None)
+        if backend == "trl" and preset.task == "dpo":
+            params.pop("use_weights")
         here = self.space.path / f"{len(list(self.space.path.iterdir()))}.parquet"
         parts: dict[str, Any] = {}
         if preset.task == "dpo":

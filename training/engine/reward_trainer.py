@@ -1,4 +1,4 @@
-"""TRL's reward trainer with soft labels, our row order and no repeated work."""
+"""TRL's reward trainer with soft labels, weights, our order and no repeated work."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class UniqueSequences:
                 pad_token_id=self.pad_token_id,
                 groups=[0] * len(first),
             )
-        for name in ("margin", "soft_label"):
+        for name in ("margin", "soft_label", "weight"):
             if name in examples[0]:
                 batch[name] = torch.tensor(
                     [example[name] for example in examples], dtype=torch.float
@@ -78,6 +78,7 @@ class PreferenceRewardTrainer(OrderedTrainer, RewardTrainer):
         rest = dict(inputs)
         places = rest.pop("places")
         soft_label = rest.pop("soft_label", None)
+        weight = rest.pop("weight", None)
         layout = rest.pop("layout", None)
 
         def at_places(**arguments: Any) -> Any:
@@ -92,12 +93,17 @@ class PreferenceRewardTrainer(OrderedTrainer, RewardTrainer):
         loss, outputs = super().compute_loss(
             at_places, rest, return_outputs=True, num_items_in_batch=num_items_in_batch
         )
-        if soft_label is not None:
+        if soft_label is not None or weight is not None:
             chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
-            loss = soft_bradley_terry_loss(
-                chosen, rejected, soft_label.to(chosen.dtype), rest.get("margin")
-            ).mean()
-            weight = vars(self.args)["center_rewards_coefficient"]
-            if weight is not None:
-                loss = loss + weight * centring_penalty(chosen, rejected).mean()
+            ones = torch.ones_like(chosen)
+            losses = soft_bradley_terry_loss(
+                chosen,
+                rejected,
+                ones if soft_label is None else soft_label.to(chosen.dtype),
+                rest.get("margin"),
+            )
+            centre = vars(self.args)["center_rewards_coefficient"]
+            if centre is not None:
+                losses = losses + centre * centring_penalty(chosen, rejected)
+            loss = (losses if weight is None else losses * weight).mean()
         return (loss, outputs) if return_outputs else loss

@@ -6,6 +6,7 @@ from training.engine.registry import (
     rewards_pairs,
     rewards_values,
 )
+from training.engine.registry.preferences_common import USE_WEIGHTS
 from training.engine.registry.types import Param, Preset
 
 REWARD_BT = Preset(
@@ -62,6 +63,7 @@ REWARD_BT = Preset(
             nullable=True,
         ),
         common.GROUP_BY_PROMPT,
+        USE_WEIGHTS,
         *common.LOOP,
     ),
 )

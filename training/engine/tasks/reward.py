@@ -111,6 +111,11 @@ def _trainer(
         columns["margin"] = [pair.margin or 0.0 for pair in pairs]
     if context.flag("soft_labels"):
         columns["soft_label"] = [pair.soft_label for pair in pairs]
+    if context.flag("use_weights"):
+        total = sum(pair.weight for pair in pairs)
+        columns["weight"] = [
+            pair.weight * len(pairs) / total if total > 0 else 1.0 for pair in pairs
+        ]
     arguments = loop.training_arguments(context) | extra
     arguments["max_length"] = max_length
     shared = can_share(model) and has_score_head(model)
