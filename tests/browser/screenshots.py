@@ -1,70 +1,64 @@
-"""Take the README's pictures from the real screens of a running Hone.
+"""Take the pictures of the README and of docs/ from the real screens.
 
-    python -m tests.browser.screenshots --url http://127.0.0.1:8000 \
-        --user demo-annotator --password ... [--project demo] [--out docs/images]
+    python -m pytest -q tests/browser/screenshots.py [-k kind-rank]
 
-Pictures are reduced to a palette, which makes them a third of the size.
+Each goes to docs/images, or to the folder that HONE_PICTURES names. They are reduced
+to a palette where pngquant is installed, which makes them a third of the size.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+import pytest
+from playwright.sync_api import Browser, Page, expect
 
-SHOTS: dict[str, dict[str, Any]] = {
-    "workspace-light": {
-        "color_scheme": "light",
-        "viewport": {"width": 1280, "height": 800},
-    },
-    "workspace-dark": {
-        "color_scheme": "dark",
-        "viewport": {"width": 1280, "height": 800},
-    },
-    "workspace-phone": {
-        "color_scheme": "light",
-        "viewport": {"width": 360, "height": 740},
-        "device_scale_factor": 2,
-        "has_touch": True,
-        "is_mobile": True,
-    },
-}
+from annotation.services.media import keep_image
+from annotation.services.principles.library import write_principle
+from annotation.services.projects import publish_protocol
+from tests.browser import kinds, pictured
+from tests.browser.serving import ROOT, WebServer
+from tests.browser.test_kinds import press
+from tests.browser.test_live import claimed, say
+from tests.browser.world import MakeWorld, World, front
+
+OUT = Path(os.environ.get("HONE_PICTURES", ROOT / "docs" / "images"))
+STEPS = [
+    {
+        "name": "search",
+        "arguments": {"query": "keep rye bread fresh"},
+        "result": "1. Bread boxes compared\n2. Why crusts go soft",
+    }
+]
+LIBRARY = (
+    "It names nobody's brand.",
+    "It names what it leaves out.",
+    "It names where each claim comes from.",
+)
+BOX = """\
+Put it in a bread box, cut side down.
+
+- A **bread box** keeps it for about four days.
+- Linen lets it breathe; plastic makes the crust soft.
+
+Freeze what you cannot eat by then, in slices."""
+COLD = (
+    "In the refrigerator, wrapped in foil. The cold keeps mould away for a week, so "
+    "you need not hurry."
+)
 
 
-def open_task(page: Page, *, project: str, user: str, password: str) -> None:
-    page.goto(f"/app/login?next=/app/projects/{project}")
-    page.get_by_label("User name").fill(user)
-    page.get_by_label("Password").fill(password)
-    page.keyboard.press("Enter")
-    page.locator("[data-front=true] .pane").first.wait_for()
-
-
-def take(browser: Browser, name: str, options: argparse.Namespace) -> Path:
-    """Take one picture, with an answer chosen but not sent."""
-    context = browser.new_context(base_url=options.url, **SHOTS[name])
-    # One tab for all pictures, so that they show the same task.
-    context.add_init_script("sessionStorage.setItem('hone.tab', 'pictures')")
-    page = context.new_page()
-    open_task(
-        page, project=options.project, user=options.user, password=options.password
-    )
-    page.get_by_role("radio").nth(1).click()
-    # No blinking caret, and fonts in place.
+def take(page: Page, name: str) -> None:
+    """Write one picture: fonts in place, nothing blinking or moving."""
     page.evaluate("document.fonts.ready")
-    path: Path = options.out / f"{name}.png"
+    OUT.mkdir(parents=True, exist_ok=True)
+    path = OUT / f"{name}.png"
     page.screenshot(path=path, animations="disabled", caret="hide")
-    context.close()
-    reduce(path)
-    return path
-
-
-def reduce(path: Path) -> None:
-    """Reduce a picture to 128 colours, where pngquant is installed."""
     if shutil.which("pngquant"):
         subprocess.run(
             ["pngquant", "--force", "--ext", ".png", "--strip", "128", str(path)],
@@ -72,25 +66,120 @@ def reduce(path: Path) -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", default="http://127.0.0.1:8000")
-    parser.add_argument("--project", default="demo")
-    parser.add_argument("--user", required=True)
-    parser.add_argument("--password", required=True)
-    parser.add_argument("--out", type=Path, default=Path("docs/images"))
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    found = os.environ.get("HONE_CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-gpu"]
+def put(page: Page, keys: str) -> None:
+    """Press keys one by one; words are joined by underscores."""
+    for key in keys.split():
+        if "_" in key:
+            page.keyboard.type(key.replace("_", " "))
+        else:
+            press(page, key)
+
+
+@pytest.fixture
+def loaf(browser: Browser) -> bytes:
+    page = browser.new_page(viewport={"width": 640, "height": 280})
+    page.set_content(pictured.LOAF)
+    drawn = page.screenshot()
+    page.close()
+    return drawn
+
+
+@pytest.fixture
+def stored(server: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep images where the web server looks for them."""
+    var = Path(server.environment["HONE_VAR"])
+    monkeypatch.setattr("django.conf.settings.MEDIA", var / "media")
+
+
+@pytest.mark.parametrize("name", pictured.PICTURES)
+def test_a_screen(make_world: MakeWorld, tmp_path: Path, name: str) -> None:
+    picture = pictured.PICTURES[name]
+    world = make_world([])
+    kinds.ask(world.project, picture.questions, [picture.row], tmp_path)
+    page = world.page(locale=picture.language, **picture.look)
+    put(page, picture.keys)
+    take(page, name)
+
+
+@pytest.mark.parametrize("name", ["tool-steps", "tool-steps-phone"])
+def test_tool_steps(
+    make_world: MakeWorld, tmp_path: Path, name: str, loaf: bytes, stored: None
+) -> None:
+    world = make_world([])
+    image = keep_image(project=world.project, pieces=[loaf])
+    row = {
+        "prompt": "How do I keep a loaf like this one fresh?\n\n"
+        f"![a round loaf of rye bread](media:{image.sha256})",
+        "completions": [{"text": BOX, "trace": STEPS}, {"text": COLD, "trace": STEPS}],
+    }
+    kinds.ask(world.project, [kinds.RATE], [row], tmp_path)
+    phone = name.endswith("phone")
+    page = world.page(**(pictured.PHONE_DARK if phone else pictured.LIGHT))
+    expect(front(page).get_by_role("img").first).to_be_visible()
+    press(page, "3 3 x")
+    if not phone:
+        page.keyboard.press("Space")  # opens the conversation
+    take(page, name)
+
+
+def test_principles_of_the_library(make_world: MakeWorld, tmp_path: Path) -> None:
+    world = make_world([])
+    row = {"prompt": "How do I keep bread fresh?", "completions": [BOX]}
+    kinds.ask(world.project, [pictured.FEW], [row], tmp_path)
+    for text in LIBRARY:
+        write_principle(project=world.project, text=text, user=world.olga)
+    page = world.page(**pictured.LIGHT)
+    press(page, "1 2 1 r")
+    page.keyboard.type("it names")
+    offered = page.get_by_role("list", name="In the library").get_by_role("button")
+    expect(offered).to_have_count(len(LIBRARY))
+    take(page, "principle-library")
+
+
+@pytest.fixture
+def chat(make_world: MakeWorld) -> World:
+    from training.models import ModelVersion
+
+    world = make_world([])
+    publish_protocol(project=world.project, preset="hh")
+    for name in ("careful", "quick"):
+        ModelVersion.objects.create(
+            project=world.project, name=name, role="policy", source="tiny:causal"
         )
-        for name in SHOTS:
-            path = take(browser, name, options)
-            print(f"{path} ({path.stat().st_size // 1024} KB)")
-        browser.close()
+    return world
 
 
-if __name__ == "__main__":
-    main()
+def test_live_prompts(chat: World, loaf: bytes, stored: None) -> None:
+    from training.services import replies
+
+    keep_image(project=chat.project, pieces=[loaf])
+
+    def open_page(**look: Any) -> Page:
+        page = chat.open_context(chat.alice, **look).new_page()
+        page.goto(f"/app/live/{chat.project.slug}")
+        return page
+
+    page = open_page(**pictured.LIGHT)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "loaf.png", "mimeType": "image/png", "buffer": loaf}
+    )
+    page.get_by_label("What it shows").fill("a round loaf of rye bread")
+    take(page, "live-image")
+    page.keyboard.press("Escape")
+
+    say(page, "How do I keep a rye loaf fresh for a week?")
+    jobs = claimed(page)
+    for job, text in zip(jobs, (BOX, COLD), strict=True):
+        replies.grow(job, text[: len(text) * 2 // 3])
+    shown = page.get_by_role("region", name=re.compile("Completion"))
+    expect(shown.first).to_contain_text("bread box")
+    take(page, "live-writing")
+    phone = open_page(**pictured.PHONE_DARK)
+    expect(phone.get_by_role("region", name="Completion A")).to_contain_text("bread")
+    take(phone, "live-writing-phone")
+    phone.close()
+    for job, text in zip(jobs, (BOX, COLD), strict=True):
+        replies.finish(job, text, "stop")
+    expect(page.get_by_role("radio").first).to_be_visible()
+    press(page, "2")
+    take(page, "live-comparing")

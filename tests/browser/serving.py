@@ -28,7 +28,7 @@ class WebServer:
 
     def __init__(self, *, port: int, environment: Mapping[str, str]) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._environment = {**environment, "HONE_PORT": str(port)}
+        self.environment = {**environment, "HONE_PORT": str(port)}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -38,7 +38,7 @@ class WebServer:
                 *("--config", "config/web.py", "config.wsgi:application"),
             ],
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             start_new_session=True,
         )
         deadline = time.monotonic() + STARTED_WITHIN_SECONDS
