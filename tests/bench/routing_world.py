@@ -126,7 +126,7 @@ def claims_of(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--first-seed", type=int, default=100)
+    parser.add_argument("--first-seed", type=int, default=200)
     parser.add_argument("--worlds", nargs="*", default=WORLDS_CLAIMED)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
