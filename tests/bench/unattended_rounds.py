@@ -89,7 +89,7 @@ def settings_of(given: argparse.Namespace) -> dict[str, Any]:
         "pairs": given.labels + given.labels // 2,
         "strategy": given.strategy,
         "on_policy_share": 0.5,
-        "human_share": 1.0,
+        "routing": "all-human",
         "gate": "sequential",
         "gate_prompts": given.held_out,
         "watch_pairs": 4,

@@ -153,6 +153,7 @@ def test_people_are_asked_until_the_verdict_is_in(labelled: Any) -> None:
         go_on(found)
         if found.state != "gating":
             break
+    run_to_the_end(found, new_is_better)
     assert found.state == "done"
     assert 5 < answered < HELD_OUT
     assert found.report["gate"]["used"] == answered
@@ -227,7 +228,9 @@ def test_far_out_outputs_go_to_people_with_their_reason(labelled: Any) -> None:
     watched = queue.filter(reason__startswith="reward-hacking watch:")
     assert watched.count() == 1
     assert set(watched.values_list("route", flat=True)) == {"human"}
-    assert queue.filter(route="human").count() == 1
+    # One more is the exploration floor's.
+    others = queue.filter(route="human").exclude(pk__in=watched)
+    assert [task.scores["routing"]["floor"] for task in others] == [True]
     assert found.report["watch"]["sent_to_people"] == 1
     assert found.report["watch"]["policy"]["length_ratio"] > 0
 

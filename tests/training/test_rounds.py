@@ -19,6 +19,7 @@ from tests.training.factories import make_project
 from training.models import ModelVersion, Round, Snapshot, TrainingRun
 from training.services import artifacts, freezing, generating, rounds
 from training.services.promoting import base_model
+from workers.routing import jobs
 
 SETTINGS: dict[str, Any] = {
     "min_labels": 10,
@@ -113,6 +114,8 @@ def go_on(found: Round, score: Callable[[str], float] | None = None) -> str:
         freezing.freeze(found.snapshot.pk)
     for run in found.runs.filter(state="queued"):
         play(run, score)
+    if found.routing_plan is not None and found.routing_plan.state == "queued":
+        jobs.predict(found.routing_plan.pk)
     return str(found.state)
 
 
@@ -124,13 +127,14 @@ def run_to_the_end(found: Round, score: Callable[[str], float] | None = None) ->
 
 
 def test_a_round_goes_through_its_states_in_order(found: Round) -> None:
-    seen = [go_on(found) for _ in range(6)]
+    seen = [go_on(found) for _ in range(7)]
     assert seen == [
         "freezing",
         "training_reward",
         "training_policy",
         "generating",
         "scoring",
+        "routing",
         "done",
     ]
     assert found.error is None
@@ -212,7 +216,7 @@ def test_a_round_waits_in_words_and_judges_do_not_feed_it(found: Round) -> None:
 
 def test_evaluations_come_last_and_hold_nothing_up(found: Round) -> None:
     Round.objects.filter(pk=found.pk).update(settings={**SETTINGS, "evaluate": True})
-    for _ in range(5):
+    for _ in range(6):
         go_on(found)
         # A worker free for an instant must not take one before the queue is open.
         assert not found.runs.filter(kind="evaluate").exists()

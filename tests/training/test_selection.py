@@ -1,4 +1,4 @@
-"""Which pairs are chosen, and who answers them: the pure rules."""
+"""Which pairs are chosen: the pure rules."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training.services.selection import (
-    WATCH,
     Candidate,
-    Choice,
     candidates,
     choose,
     least_certain_first,
-    route,
 )
 
 SPACE = UUID(int=7)
@@ -94,35 +91,9 @@ def test_the_seed_decides(seed: int) -> None:
 
     def run() -> object:
         ranked = least_certain_first(pool, seed=seed)
-        chosen = choose(ranked, pairs=12, random_share=0.3, seed=seed)
-        return route(
-            chosen, human_share=None, ai_confidence=0.5, audit_share=0.5, seed=seed
-        )
+        return choose(ranked, pairs=12, random_share=0.3, seed=seed)
 
     assert run() == run()
-
-
-def test_people_get_what_the_model_is_unsure_about() -> None:
-    chosen = choose(pool_of([0, 1, 2, 3, 4, 5]), pairs=6, random_share=0.5, seed=0)
-    routed = route(chosen, human_share=None, ai_confidence=0.9, audit_share=0.0, seed=0)
-    by_route = {
-        kind: sorted(
-            each.candidate.first_score for each in routed if each.route == kind
-        )
-        for kind in ("human", "ai")
-    }
-    assert by_route == {"human": [0, 1, 2], "ai": [3, 4, 5]}
-    shared = route(chosen, human_share=0.5, ai_confidence=1, audit_share=0, seed=0)
-    assert [each.route for each in shared] == ["human"] * 3 + ["ai"] * 3
-
-
-def test_an_audit_sends_sure_pairs_to_people_and_says_so() -> None:
-    chosen = choose(pool_of([9.0] * 200), pairs=200, random_share=0, seed=0)
-    routed = route(chosen, human_share=0, ai_confidence=0.5, audit_share=0.2, seed=0)
-    audited = [each for each in routed if each.audit]
-    assert 20 <= len(audited) <= 60
-    assert {each.route for each in audited} == {"human"}
-    assert "audited by a person" in audited[0].reason
 
 
 def test_a_share_of_the_pairs_is_of_the_new_policy_alone() -> None:
@@ -144,10 +115,3 @@ def test_a_share_of_the_pairs_is_of_the_new_policy_alone() -> None:
     # What one kind lacks the other gives.
     assert own(0, 5) == 2
     assert own(1, 5) == 3
-
-
-def test_watched_pairs_go_to_people_whatever_the_model_thinks() -> None:
-    sure = Choice(pool_of([9.0])[0], WATCH, note="its reward is far out")
-    routed = route([sure], human_share=0, ai_confidence=0.5, audit_share=0, seed=0)
-    assert [each.route for each in routed] == ["human"]
-    assert routed[0].reason == "reward-hacking watch: its reward is far out"

@@ -34,6 +34,7 @@ SETTINGS = {
     "sampling": {"max_new_tokens": 12, "temperature": 1.0},
     "pairs": 10,
     "human_share": 0.5,
+    "routing": "uncertainty",
     "audit_share": 0.0,
     "gate": "off",
     "strategy": "information",
@@ -60,6 +61,7 @@ def test_a_round_leads_from_labels_to_the_next_queue(
     # Nobody dies here: a machine under load must not be taken for a dead worker.
     patient = {"HONE_RUN_SILENT_SECONDS": "60", "HONE_UPKEEP_SECONDS": "3"}
     start_worker("gpu", **patient)
+    start_worker("judge", **patient)
     start_worker("default", **patient)
     start_worker("beat", **patient)
     project = make_project()
@@ -95,7 +97,11 @@ def test_a_round_leads_from_labels_to_the_next_queue(
     assert queue.filter(route="ai", counted=1).count() == 5
     assert set(queue.values_list("prompt__split", flat=True)) == {"train"}
     sure = {
-        route: [task.scores["confidence"] for task in queue.filter(route=route)]
+        route: [
+            task.scores["confidence"]
+            for task in queue.filter(route=route)
+            if not task.scores["routing"]["floor"]
+        ]
         for route in ("human", "ai")
     }
     assert max(sure["human"]) <= min(sure["ai"])

@@ -1,5 +1,6 @@
 """The form that starts a round, built from the round's own settings."""
 
+from collections.abc import Iterable
 from types import UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin
 
@@ -14,8 +15,9 @@ from unfold.widgets import (
 
 from annotation.admin.scope import projects
 from annotation.errors import HoneError
-from annotation.models import Project
+from annotation.models import Judge, Project
 from training.admin.fields import number_box
+from training.admin.routing_form import WORDS as POLICIES
 from training.models import ModelVersion, Round
 from training.services import rounds
 from training.services.round_settings import RoundSettings
@@ -28,14 +30,35 @@ FIRST = (
     "pairs",
     "strategy",
     "random_share",
-    "human_share",
-    "ai_confidence",
     "gate",
     "gate_judge",
-    "overlap",
     "seconds",
 )
 """The settings that are shown first; the other simple ones are behind a fold."""
+WHO = (
+    "routing",
+    "judge",
+    "human_share",
+    "audit_share",
+    "human_cost",
+    "ai_cost",
+    "max_spend",
+    "ai_confidence",
+    "overlap",
+)
+"""The settings that say who answers the queue."""
+LABELS = {
+    "routing": "Policy of routing",
+    "human_share": "People's share at most",
+    "audit_share": "Exploration floor",
+    "human_cost": "Cost of a person's answer",
+    "ai_cost": "Cost of a judge's answer",
+    "max_spend": "Money at most",
+    "ai_confidence": "Sure enough for a judge",
+    "overlap": "People for each pair",
+}
+WORDS: dict[str, dict[str, str]] = {"routing": POLICIES}
+"""What the choices of a setting mean, where their names do not say it."""
 
 
 def kind_of(info: FieldInfo) -> type | None:
@@ -61,7 +84,7 @@ SETTINGS = {
 def setting_field(name: str, info: FieldInfo, kind: type) -> forms.Field:
     """Return a box for a setting; the service judges what is typed."""
     common: dict[str, Any] = {
-        "label": name.replace("_", " ").capitalize().replace("Ai ", "AI "),
+        "label": LABELS.get(name) or name.replace("_", " ").capitalize(),
         "help_text": info.description or "",
         "required": False,
     }
@@ -70,7 +93,11 @@ def setting_field(name: str, info: FieldInfo, kind: type) -> forms.Field:
             initial=info.default, widget=UnfoldBooleanWidget, **common
         )
     if get_origin(info.annotation) is Literal:
-        words = [(word, word) for word in get_args(info.annotation)]
+        means = WORDS.get(name, {})
+        words = [
+            (word, f"{word}: {means[word]}" if word in means else word)
+            for word in get_args(info.annotation)
+        ]
         return forms.ChoiceField(
             choices=words,
             initial=info.default,
@@ -80,6 +107,19 @@ def setting_field(name: str, info: FieldInfo, kind: type) -> forms.Field:
     initial = "" if info.default is None else str(info.default)
     box = UnfoldAdminTextInputWidget() if kind is str else number_box()
     return forms.CharField(initial=initial, widget=box, **common)
+
+
+def _judge_field(mine: Iterable[int]) -> forms.ChoiceField:
+    """Return the choice among the judges and panels of one's projects."""
+    judges = Judge.objects.filter(project__in=mine).select_related("project")
+    named = [(str(each.pk), f"{each} ({each.project})") for each in judges]
+    return forms.ChoiceField(
+        choices=[("", "the round's own reward model"), *named],
+        required=False,
+        label="Who answers besides people",
+        help_text="A judge or a panel of the project, at its own cost.",
+        widget=UnfoldAdminSelectWidget(),
+    )
 
 
 class RoundForm(forms.Form):
@@ -110,6 +150,7 @@ class RoundForm(forms.Form):
         )
         for name, (info, kind) in SETTINGS.items():
             self.fields[f"set_{name}"] = setting_field(name, info, kind)
+        self.fields["set_judge"] = _judge_field(mine)
         for name, each in self.fields.items():
             each.widget.attrs["aria-describedby"] = f"help_{name}"
 
@@ -119,8 +160,12 @@ class RoundForm(forms.Form):
     def first(self) -> list[forms.BoundField]:
         return [self[f"set_{name}"] for name in FIRST]
 
+    def who(self) -> list[forms.BoundField]:
+        return [self[f"set_{name}"] for name in WHO]
+
     def others(self) -> list[forms.BoundField]:
-        return [self[f"set_{name}"] for name in SETTINGS if name not in FIRST]
+        shown = (*FIRST, *WHO)
+        return [self[f"set_{name}"] for name in SETTINGS if name not in shown]
 
     def others_have_errors(self) -> bool:
         return any(field.errors for field in self.others())

@@ -15,7 +15,8 @@ from annotation.errors import HoneError
 from annotation.models import Task
 from annotation.numbers import whole_number
 from annotation.show import address, badge, flat
-from training.admin.round_form import SETTINGS, RoundForm
+from training.admin.round_form import SETTINGS, WHO, RoundForm
+from training.admin.round_routing import routing_of
 from training.models import Round
 from training.services import rounds
 from training.services.round_settings import RoundSettings
@@ -29,7 +30,8 @@ STEPS = (
     (State.GENERATING, "Sample", "old and new policy answer"),
     (State.SCORING, "Score", "the reward model reads them"),
     (State.GATING, "Test", "is the new policy better?"),
-    (State.SELECTING, "Choose", "the next pairs, and who judges"),
+    (State.SELECTING, "Choose", "the next pairs"),
+    (State.ROUTING, "Route", "who answers each"),
     (State.DONE, "Open", "the next queue"),
 )
 
@@ -165,6 +167,9 @@ class RoundPage(Scoped):
         return {
             "project": project.pk,
             **{f"set_{name}": kept[name] for name in SETTINGS if name in kept},
+            **{
+                f"set_{name}": given for name in WHO if (given := request.GET.get(name))
+            },
         }
 
     def steer(self, request: HttpRequest, object_id: int, verb: str) -> HttpResponse:
@@ -218,6 +223,7 @@ class RoundPage(Scoped):
             counts=flat(round_.counts),
             gate=gate_of(round_),
             watch=watch_of(round_),
+            routing=routing_of(round_),
             stopped=round_.report.get("stopped", ""),
             settings=flat(
                 RoundSettings.model_validate(round_.settings).model_dump()

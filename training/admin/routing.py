@@ -112,6 +112,7 @@ class RoutingPlanPage(Scoped):
             percent=round(100 * plan.progress),
             chosen=point_at(plan, share),
             start=round(100 * share),
+            start_share=f"{share:g}",
             picture={"curve": plan.curve, "outcome": plan.outcome, "share": plan.share},
             words=WORDS.get(plan.report.get("follows", ""), ""),
             forms=forms_of(plan),

@@ -39,6 +39,7 @@ class RoundOut(BaseModel):
         "scoring",
         "gating",
         "selecting",
+        "routing",
         "done",
         "failed",
     ]
@@ -53,6 +54,7 @@ class RoundOut(BaseModel):
     policy_out: UUID | None
     reward_model: UUID | None
     snapshot: UUID | None
+    routing_plan: int | None
     runs: list[UUID]
     created_at: datetime
     updated_at: datetime
@@ -74,6 +76,7 @@ def round_out(found: Round) -> dict[str, Any]:
         "policy_out": found.policy_out_id,
         "reward_model": found.reward_model_id,
         "snapshot": found.snapshot_id,
+        "routing_plan": found.routing_plan_id,
         "runs": [run.pk for run in found.runs.all()],
         "created_at": found.created_at,
         "updated_at": found.updated_at,

@@ -17,7 +17,8 @@ class Round(models.Model):
         GENERATING = "generating", "sampling completions"
         SCORING = "scoring", "scoring candidate pairs"
         GATING = "gating", "testing the new policy"
-        SELECTING = "selecting", "choosing and routing pairs"
+        SELECTING = "selecting", "choosing pairs"
+        ROUTING = "routing", "routing pairs"
         DONE = "done", "done: its queue is open"
         FAILED = "failed", "failed"
 
@@ -64,6 +65,14 @@ class Round(models.Model):
     )
     policy_run = models.ForeignKey(
         "TrainingRun", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    routing_plan = models.ForeignKey(
+        "RoutingPlan",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="rounds",
+        help_text="Who answers the queue that it opens.",
     )
     runs = models.ManyToManyField(TrainingRun, blank=True, related_name="rounds")
     counts = models.JSONField(default=dict, blank=True)

@@ -60,7 +60,10 @@ class RoutingPlan(models.Model):
     report = models.JSONField(default=dict, help_text="How well it was predicted.")
     prediction = models.JSONField(null=True, blank=True, editable=False)
     share = models.FloatField(
-        null=True, blank=True, help_text="People's share of the tasks, once applied."
+        null=True,
+        blank=True,
+        help_text="People's share of the tasks; applied as soon as it is predicted "
+        "where it is given from the start.",
     )
     counts = models.JSONField(default=dict, help_text="What applying it did.")
     outcome = models.JSONField(default=dict, help_text="What it was, measured after.")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import redis
 from django.conf import settings
-from django.db.models import F, Min, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from django.utils import timezone
 
 from annotation.models import Import, Task
@@ -157,9 +157,9 @@ def _waiting(queue: str) -> tuple[int, datetime | None]:
 
 
 def judge_work() -> QuerySet[Task]:
-    """Return the tasks that a project's own judge should answer."""
+    """Return the tasks that a project's or a round's own judge should answer."""
     return Task.objects.filter(
-        project__routing__has_key="judge",
+        Q(project__routing__has_key="judge") | Q(scores__has_key="judge"),
         state=Task.State.OPEN,
         route=Task.Route.AI,
         counted__lt=F("overlap"),

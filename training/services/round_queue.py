@@ -1,4 +1,4 @@
-"""A round's new queue: tasks of the chosen pairs, the AI's share answered at once."""
+"""A round's new queue: tasks of the chosen pairs, and a reward model's own answers."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -14,7 +14,8 @@ from annotation.services.judging import (
 from annotation.services.tasks import NewTask, create_tasks
 from training.models import ModelVersion, Round
 from training.services.round_settings import RoundSettings
-from training.services.selection import Choice, log_odds_to_probability
+from training.services.routing import PINNED
+from training.services.selection import WATCH, Choice, log_odds_to_probability
 
 ORDERS = ((0, 1), (1, 0))
 SOURCE = "reward-model"
@@ -23,22 +24,28 @@ SOURCE = "reward-model"
 def make_queue(
     found: Round, settings: RoundSettings, choices: Sequence[Choice]
 ) -> dict[str, int]:
-    """Make held tasks of the chosen pairs for the next round; return counts."""
+    """Make held tasks of the chosen pairs for the next round; return counts.
+
+    Who answers them is still open, but for what a watch saw: people look at that.
+    """
     assert found.reward_model is not None
     made = create_tasks(
         project=found.project,
         tasks=[
             NewTask(
                 completions=(choice.candidate.first, choice.candidate.second),
-                route=choice.route,
                 priority=settings.priority,
                 reason=choice.reason,
                 scores={
                     "probability": choice.candidate.probability,
                     "confidence": choice.candidate.confidence,
                     "why": choice.why,
-                    "audit": choice.audit,
                     "reward_model": str(found.reward_model.pk),
+                    "rewards": {
+                        str(choice.candidate.first): choice.candidate.first_score,
+                        str(choice.candidate.second): choice.candidate.second_score,
+                    },
+                    **({PINNED: True} if choice.why == WATCH else {}),
                 },
             )
             for choice in choices
@@ -47,29 +54,7 @@ def make_queue(
         state=Task.State.HELD,
         overlap=settings.overlap,
     )
-    judged = [
-        pk
-        for pk, choice in zip(made.ids, choices, strict=True)
-        if pk is not None and choice.route == "ai"
-    ]
-    scores = {
-        each: score
-        for choice in choices
-        for each, score in (
-            (choice.candidate.first, choice.candidate.first_score),
-            (choice.candidate.second, choice.candidate.second_score),
-        )
-    }
-    answers = answer_by_scores(
-        reward_actor(found.project, found.reward_model), judged, scores
-    )
-    people = sum(choice.route == "human" for choice in choices)
-    return {
-        "tasks": made.created,
-        "to_people": people,
-        "to_ai": len(choices) - people,
-        "ai_answers": answers,
-    }
+    return {"tasks": made.created}
 
 
 def reward_actor(project: Project, model: ModelVersion) -> Actor:

@@ -2,21 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from typing import Any
 from uuid import UUID
 
 from annotation.models import Completion, TaskCompletion
-from annotation.services.tasks import open_round
-from config.dispatch import enqueue
-from training.models import ModelVersion, Round, TrainingRun
-from training.services import runs, selection
-from training.services.generating import choose_prompts
-from training.services.round_budget import share
-from training.services.round_common import State, count, launch_run, report
+from training.models import Round, TrainingRun
+from training.services import selection
+from training.services.round_common import State, count, report
+from training.services.round_opening import plan_queue
 from training.services.round_queue import make_queue
 from training.services.round_sampling import (
     EARLIER,
-    HELD_OUT_SPLITS,
     NEW,
     OLD,
     Sampled,
@@ -32,7 +27,7 @@ from training.services.selection import WATCH, Candidate, Choice
 
 
 def select(found: Round, settings: RoundSettings) -> None:
-    """Choose pairs, route them, let the reward model answer its own, open the queue.
+    """Choose pairs, and have it planned who answers them.
 
     Where a stop rule holds, nothing more is asked and no round follows.
     """
@@ -75,30 +70,10 @@ def select(found: Round, settings: RoundSettings) -> None:
                 "shared_beginning": _shared_beginning(chosen, texts),
             },
         )
-        choices = selection.route(
-            [*watched, *chosen],
-            human_share=settings.human_share,
-            ai_confidence=settings.ai_confidence,
-            audit_share=settings.audit_share,
-            seed=seed,
-        )
-        count(found, candidates=len(pool), **make_queue(found, settings, choices))
-    # The next round may only be opened once this one is over: the database says so.
-    found.state = State.DONE
-    found.save()
-    if not reason:
-        open_round(project=found.project, round=found.number + 1)
-    if settings.evaluate:
-        _evaluate(found, settings)
-    if not reason:
-        following = Round.objects.create(
-            project=found.project,
-            number=found.number + 1,
-            settings=found.settings,
-            policy_in=found.policy_next,
-            waiting_for="a first look at its labels",
-        )
-        enqueue(runs.ADVANCE, following.pk)
+        made = make_queue(found, settings, [*watched, *chosen])
+        count(found, candidates=len(pool), watched=len(watched), **made)
+        found.routing_plan = plan_queue(found, settings)
+    found.state = State.ROUTING
 
 
 def _shared_beginning(
@@ -251,46 +226,3 @@ def watch(
         },
     )
     return choices
-
-
-def _evaluate(found: Round, settings: RoundSettings) -> None:
-    """Queue evaluations behind everything else; nobody waits for them.
-
-    Only now: a worker that is free for an instant between two runs of the round would
-    take one of them, and the next queue would open minutes later.
-    """
-    assert found.snapshot is not None and found.reward_model is not None
-    counts = found.snapshot.manifest.get("counts", {})
-    if not counts.get("test") and not counts.get("validation"):
-        return
-    common = {
-        "kind": "evaluate",
-        "snapshot": found.snapshot,
-        "priority": runs.BACKGROUND,
-    }
-    limits: dict[str, Any] = {"max_rows": settings.evaluation_rows}
-    if seconds := share(found, settings, "evaluation"):
-        limits["seconds"] = seconds
-    launch_run(
-        found,
-        name="evaluation of the reward model",
-        model=found.reward_model,
-        params={**settings.evaluation, "role": ModelVersion.Role.REWARD},
-        **common,
-    )
-    prompts = choose_prompts(
-        project=found.project,
-        limit=settings.evaluation_prompts,
-        splits=HELD_OUT_SPLITS,
-        seed=settings.seed,
-    )
-    launch_run(
-        found,
-        name="evaluation of the policy",
-        model=found.policy_out,
-        reference=found.policy_in,
-        params={**settings.evaluation, "role": ModelVersion.Role.POLICY},
-        limits=limits,
-        inputs={"prompt_ids": prompts, "reward_model": str(found.reward_model.pk)},
-        **common,
-    )

@@ -14,6 +14,7 @@ from training.services.launching import (
     check_params,
     check_preset,
 )
+from training.services.round_routing import WhoAnswers, check_routing
 
 StrategyName = Literal[
     "uncertainty",
@@ -41,7 +42,7 @@ class Recipe(Strict):
     limits: Limits = Limits()
 
 
-class RoundSettings(Strict):
+class RoundSettings(WhoAnswers):
     """The settings of a round; the next round takes them over."""
 
     min_labels: int = Field(
@@ -78,25 +79,6 @@ class RoundSettings(Strict):
     pairs: int = Field(40, ge=1, description="New pairs to ask about.")
     random_share: float = Field(
         0.2, ge=0, le=1, description="The share of them that is drawn at random."
-    )
-    human_share: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="People get this share, the least certain pairs first; empty "
-        "leaves it to the reward model's confidence.",
-    )
-    ai_confidence: float = Field(
-        0.9,
-        ge=0.5,
-        le=1,
-        description="The reward model answers pairs it is at least this sure of.",
-    )
-    audit_share: float = Field(
-        0.1,
-        ge=0,
-        le=1,
-        description="Of those, people get this share all the same, as a check.",
     )
     strategy: StrategyName = Field(
         "uncertainty", description="How the other pairs are ranked (docs/rounds.md)."
@@ -235,6 +217,7 @@ def read_settings(raw: Any) -> RoundSettings:
             ],
         ) from error
     read_query(settings.snapshot)
+    check_routing(settings)
     _check_recipe("reward", "reward", settings.reward.preset, settings.reward.params)
     policy = settings.policy
     _check_recipe("policy", policy_kind(policy), policy.preset, policy.params)

@@ -26,6 +26,7 @@ from training.services.round_common import (
     succeeded,
 )
 from training.services.round_gate import gate, open_gate
+from training.services.round_opening import open_queue
 from training.services.round_sampling import await_samples, launch_samples
 from training.services.round_selecting import select
 from training.services.round_settings import RoundSettings, policy_kind
@@ -200,4 +201,5 @@ STEPS: dict[State, Step] = {
     State.SCORING: score,
     State.GATING: gate,
     State.SELECTING: select,
+    State.ROUTING: open_queue,
 }

@@ -1,8 +1,10 @@
 """The loop as one state machine: collect, learn, sample, choose, ask again.
 
     collecting -> freezing -> training_reward -> training_policy -> generating
-        ^      -> scoring -> gating -> selecting -> done (the next round collects)
-        |_ the snapshot held too few pairs           any -> failed -> retry
+        ^      -> scoring -> gating -> selecting -> routing -> done
+        |_ the snapshot held too few pairs         |_ the next round collects
+
+    any -> failed -> retry
 
 `advance` locks the row and makes one transition at most, in one transaction with the
 rows it needs: a snapshot, runs, tasks. A process that dies leaves the state before or
@@ -20,10 +22,11 @@ from django.db.models import Max
 from annotation.errors import Conflict, HoneError
 from annotation.models import Project
 from config.dispatch import enqueue
-from training.models import ModelVersion, Round, TrainingRun
-from training.services import runs
+from training.models import ModelVersion, Round, RoutingPlan, TrainingRun
+from training.services import routing, runs
 from training.services.promoting import start_model
 from training.services.round_common import Failure, Wait
+from training.services.round_routing import check_judge
 from training.services.round_settings import read_settings
 from training.services.round_steps import STEPS
 from training.services.runs import as_dict
@@ -66,6 +69,7 @@ def start(
         if settings is None:
             settings = last.settings if last else {}
         checked = read_settings(settings)
+        check_judge(project, checked)
         number = project.rounds.aggregate(top=Max("number"))["top"] or 0
         made = Round.objects.create(
             project=project,
@@ -182,6 +186,9 @@ def retry(found: Round) -> Round:
         ended = [TrainingRun.State.FAILED, TrainingRun.State.CANCELLED]
         for run in found.runs.filter(state__in=ended):
             runs.retry(run)
+        plan = found.routing_plan
+        if plan is not None and plan.state == RoutingPlan.State.FAILED:
+            routing.retry(plan)
         if found.snapshot is not None and found.snapshot.state == "failed":
             found.snapshot = None
         state = (found.error or {}).get("state", State.COLLECTING)

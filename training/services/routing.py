@@ -25,6 +25,9 @@ APPLY = "workers.apply_routing"
 MEASURE = "workers.measure_routing"
 QUEUE: Queue = "judge"
 ROWS = 1000
+ADVANCE = "workers.advance_round"
+PINNED = "pinned"
+"""The mark of a task that stays with people, whatever a plan says."""
 SILENT = timedelta(minutes=15)
 
 
@@ -41,9 +44,16 @@ class Wanted:
 
 
 def create_plan(
-    *, project: Project, round: int | None = None, settings: Any = None
+    *,
+    project: Project,
+    round: int | None = None,
+    settings: Any = None,
+    share: float | None = None,
 ) -> RoutingPlan:
     """Make a plan that a worker of the queue `judge` will predict.
+
+    Args:
+        share: people's share of the tasks; the plan is applied at once where given.
 
     Raises:
         InvalidInput: when the settings are wrong, or nothing is open to be routed.
@@ -58,7 +68,10 @@ def create_plan(
             fix="Import completions, or wait for the round to open its queue.",
         )
     plan = RoutingPlan.objects.create(
-        project=project, round=round, settings=read.model_dump(mode="json")
+        project=project,
+        round=round,
+        settings=read.model_dump(mode="json"),
+        share=share,
     )
     enqueue(PREDICT, plan.pk, queue=QUEUE)
     return plan
@@ -67,7 +80,8 @@ def create_plan(
 def open_tasks(project: Project, round: int | None) -> QuerySet[Task]:
     """Return the tasks whose routes may still be set, control tasks apart.
 
-    Nobody holds or has answered them in the queue. The verified pool is people's.
+    Nobody holds or has answered them in the queue. The verified pool is people's, and
+    so is what a promotion gate or a watch asks them.
     """
     found = Task.objects.filter(
         project=project,
@@ -76,7 +90,7 @@ def open_tasks(project: Project, round: int | None) -> QuerySet[Task]:
         counted=0,
         is_control=False,
         verified_pool=False,
-    )
+    ).exclude(scores__has_any_keys=[PINNED, "gate"])
     return found if round is None else found.filter(round=round)
 
 
@@ -102,9 +116,13 @@ def predicted(
     report: Mapping[str, Any],
     prediction: Mapping[str, Any] | None,
 ) -> None:
-    """Keep what a worker found; the plan can be applied from now on."""
+    """Keep what a worker found; the plan can be applied from now on.
+
+    One whose share is known waits for that alone.
+    """
+    now = State.READY if plan.share is None else State.TO_APPLY
     RoutingPlan.objects.filter(pk=plan.pk, state=State.PREDICTING).update(
-        state=State.READY,
+        state=now,
         progress=1,
         doing="",
         curve=list(curve),
@@ -173,13 +191,18 @@ def ask_to_measure(plan: RoutingPlan) -> RoutingPlan:
     return plan
 
 
-def apply_decisions(plan: RoutingPlan, wanted: Sequence[Wanted]) -> dict[str, int]:
+def apply_decisions(
+    plan: RoutingPlan, wanted: Sequence[Wanted], *, spend: float = 0.0
+) -> dict[str, int]:
     """Set the routes in one transaction; return counts.
 
     What is leased or answered by now stays as it is, and so does what was closed; the
     decision is kept all the same, and says that it was not applied. A judge's answer
     that was given to a task before takes none of its slots, so people can still be
     asked.
+
+    Args:
+        spend: what it costs once every answer has come.
     """
     by_task = {each.task: each for each in wanted}
     counts = dict.fromkeys(("human", "ai", "both", "skip", "untouched"), 0)
@@ -222,11 +245,15 @@ def apply_decisions(plan: RoutingPlan, wanted: Sequence[Wanted]) -> dict[str, in
         RoutingPlan.objects.filter(pk=plan.pk).update(
             state=State.APPLIED,
             counts=counts,
+            report={**fresh.report, "planned_spend": round(spend, 6)},
             progress=1,
             doing="",
             applied_at=timezone.now(),
             updated_at=timezone.now(),
         )
+        # A round may wait for its routes.
+        for number in plan.rounds.values_list("pk", flat=True):
+            enqueue(ADVANCE, number)
     return counts
 
 
@@ -292,7 +319,8 @@ def _routed(task: Task, wanted: Wanted, plan: RoutingPlan) -> Task:
     if wanted.route == Task.Route.AI:
         task.overlap = 1
     else:
-        task.overlap = max(wanted.people, plan.project.overlap)
+        people = plan.settings.get("overlap") or plan.project.overlap
+        task.overlap = max(wanted.people, people)
     return task
 
 

@@ -55,6 +55,12 @@ class RoutingSettings(BaseModel):
         description="Features that take a task to people however sure the judge is, "
         "such as safety=high.",
     )
+    max_spend: float | None = Field(
+        None, ge=0, description="Never spend more, whatever people's share."
+    )
+    overlap: int | None = Field(
+        None, ge=1, le=100, description="People for each task; empty: the project's."
+    )
     seed: int = Field(0, ge=0, lt=2**31)
 
 

@@ -1,21 +1,18 @@
-"""Which pairs to ask about next, and whom: pure functions over scores.
+"""Which pairs to ask about next: pure functions over scores.
 
 The first pairs of a strategy's ranking, plus a random share that keeps the record
-honest about what the model is sure of. People get what the model is unsure about and
-a random audit of the rest; the reward model answers what remains. No human label of a
-pair enters here (design, invariant 7): the pairs are new.
+honest about what the model is sure of. Who answers them is a routing plan's to say. No
+human label of a pair enters here (design, invariant 7): the pairs are new.
 """
 
 import math
 import random
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Literal
 from uuid import UUID
 
-Route = Literal["human", "ai"]
 Pair = tuple[UUID, UUID]
 WATCH = "watch"
 
@@ -116,8 +113,6 @@ class Choice:
 
     candidate: Candidate
     why: str
-    route: Route = "human"
-    audit: bool = False
     note: str = ""
 
     @property
@@ -128,8 +123,7 @@ class Choice:
             return f"reward-hacking watch: {self.note}"
         reason = STRATEGIES[self.why].reason
         told = sure if self.why == "uncertainty" else f"reward model {sure}"
-        text = f"{reason} ({told})"
-        return text + (", audited by a person" if self.audit else "")
+        return f"{reason} ({told})"
 
 
 def candidates(
@@ -224,36 +218,3 @@ def _one_prompt_at_a_time(ranked: Sequence[Candidate]) -> list[Candidate]:
         turn[each.prompt] = turn.get(each.prompt, 0) + 1
         keyed.append((turn[each.prompt], place, each))
     return [each for _, _, each in sorted(keyed, key=lambda item: item[:2])]
-
-
-def route(
-    choices: Sequence[Choice],
-    *,
-    human_share: float | None,
-    ai_confidence: float,
-    audit_share: float,
-    seed: int,
-) -> list[Choice]:
-    """Return the choices with who answers each: unsure and watched ones go to people.
-
-    Args:
-        human_share: people get this share, the least certain first; None leaves it
-            to `ai_confidence`.
-        ai_confidence: the reward model answers what it is at least this sure of.
-        audit_share: of what it would answer, people get this share, drawn at random.
-    """
-    watched = [choice for choice in choices if choice.why == WATCH]
-    ranked = sorted(
-        (choice for choice in choices if choice.why != WATCH),
-        key=lambda choice: choice.candidate.confidence,
-    )
-    if human_share is None:
-        people = sum(c.candidate.confidence < ai_confidence for c in ranked)
-    else:
-        people = math.ceil(len(ranked) * human_share)
-    draw = random.Random(seed)
-    routed = [replace(choice, route="human") for choice in ranked[:people]]
-    for choice in ranked[people:]:
-        audit = draw.random() < audit_share
-        routed.append(replace(choice, route="human" if audit else "ai", audit=audit))
-    return [*(replace(choice, route="human") for choice in watched), *routed]

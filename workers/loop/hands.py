@@ -11,7 +11,7 @@ from config.linux import die_with_parent
 from config.run import worker_command
 from training.services.health import queue_health
 
-QUEUES = ("default", "gpu")
+QUEUES = ("default", "judge", "gpu")
 GRACE_SECONDS = 10
 
 

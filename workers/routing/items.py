@@ -27,11 +27,13 @@ class Item:
 
     Attributes:
         indicators: the features it carries, such as `rouge=low` or `subject=law`.
-        signals: what models say of it. `margin`: the reward model's log-odds that the
-            first is better; `spread`: their standard deviation over an ensemble;
-            `votes`: the ensemble's share for the first; `judge`: the judge's
-            probability for the first, both orders averaged; `flip`: how far the two
-            orders disagree, 0 to 1; `novelty`: distance to what was asked before.
+        signals: what models say of it. `margin`: the log-odds, by an ensemble of
+            small heads, that the first is better; `spread`: their standard deviation
+            over the ensemble; `reward`: the log-odds of a reward model that is in use,
+            where there is one; `votes`: the ensemble's share for the first; `judge`:
+            the judge's probability for the first, both orders averaged; `flip`: how
+            far the two orders disagree, 0 to 1; `novelty`: distance to what was asked
+            before.
         human_cost: what a person's answer costs.
         ai_cost: what the judge's answer costs; 0 where it is there already.
     """

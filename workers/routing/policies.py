@@ -111,7 +111,9 @@ def uncertainty(at: Situation) -> Proposal:
 def doubt(table: Table) -> Floats:
     """Return the entropy of the better side in bits, 1 where nothing is known."""
     margin, judge = table.signal("margin"), table.signal("judge")
-    side = np.where(np.isnan(margin), judge, 0.5 * (1 + np.tanh(margin / 2)))
+    # The reward model that is in use knows more than the small heads.
+    odds = np.where(np.isnan(table.signal("reward")), margin, table.signal("reward"))
+    side = np.where(np.isnan(odds), judge, 0.5 * (1 + np.tanh(odds / 2)))
     return entropy(side)
 
 
@@ -125,8 +127,12 @@ def entropy(side: Floats) -> Floats:
 def disagreement(at: Situation) -> Proposal:
     """P4: where judge and reward model differ, or the judge's two orders do."""
     table = at.table
-    model = 0.5 * (1 + np.tanh(table.signal("margin") / 2))
-    apart = np.nan_to_num(np.abs(table.signal("judge") - model), nan=0.0)
+    judge = table.signal("judge")
+    models = [
+        0.5 * (1 + np.tanh(table.signal(name) / 2)) for name in ("margin", "reward")
+    ]
+    gaps = [np.nan_to_num(np.abs(judge - model), nan=0.0) for model in models]
+    apart = np.maximum(*gaps)
     flip = np.nan_to_num(table.signal("flip"), nan=0.0)
     scores = np.maximum(apart, flip)
     return Proposal(table.best_first(scores), scores, "judges disagree by {score:.2f}")

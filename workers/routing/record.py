@@ -41,6 +41,8 @@ class Pairs:
         human: mean of what people said, NaN where nobody did.
         judge: mean of what judges said, both orders averaged, NaN likewise.
         flip: how far the judge's orders are apart, NaN where only one was asked.
+        reward: log-odds of the first by the reward model that a round asked when it
+            chose the pair, before anybody had answered it; NaN where none did.
     """
 
     tasks: list[int]
@@ -50,9 +52,24 @@ class Pairs:
     human: Floats
     judge: Floats
     flip: Floats
+    reward: Floats
 
     def __len__(self) -> int:
         return len(self.tasks)
+
+    def at(self, places: Sequence[int]) -> "Pairs":
+        """Return the pairs at these places alone."""
+        rows = list(places)
+        return Pairs(
+            [self.tasks[n] for n in rows],
+            [self.texts[n] for n in rows],
+            [self.groups[n] for n in rows],
+            [self.splits[n] for n in rows],
+            self.human[rows],
+            self.judge[rows],
+            self.flip[rows],
+            self.reward[rows],
+        )
 
 
 def read_pairs(project: Project) -> Pairs:
@@ -65,15 +82,25 @@ def read_pairs(project: Project) -> Pairs:
         .select_related("prompt")
         .prefetch_related("slots__completion")
     )
-    tasks, texts, groups, splits = [], [], [], []
+    tasks, texts, groups, splits, odds = [], [], [], [], []
     for task in rows:
-        first, second = (slot.completion.text for slot in task.slots.all())
+        slots = list(task.slots.all())
+        first, second = (slot.completion.text for slot in slots)
+        odds.append(_odds(task, [str(slot.completion_id) for slot in slots]))
         tasks.append(task.pk)
         texts.append(PairText(_last(task.prompt.messages), first, second))
         groups.append(task.prompt.group_key)
         splits.append(task.prompt.split)
     human, judge, flip = _said(project, tasks)
-    return Pairs(tasks, texts, groups, splits, human, judge, flip)
+    reward = np.array(odds, dtype=float)
+    return Pairs(tasks, texts, groups, splits, human, judge, flip, reward)
+
+
+def _odds(task: Task, completions: Sequence[str]) -> float:
+    """Return the reward model's log-odds that a round kept beside the pair."""
+    rewards = task.scores.get("rewards", {})
+    first, second = (rewards.get(each, np.nan) for each in completions)
+    return float(first) - float(second)
 
 
 def _last(messages: Sequence[dict[str, str]]) -> str:
@@ -113,12 +140,16 @@ def features_of(
     encoder: Encoder,
     vectors: Vectors,
     tell: Callable[[str], object] = lambda doing: None,
+    reference: Reference | None = None,
 ) -> list[frozenset[str]]:
-    """Return each task's indicators; what is stored in this version is not redone."""
+    """Return each task's indicators; what is stored in this version is not redone.
+
+    Args:
+        reference: what lengths are ranked among; these pairs if None.
+    """
     stored = _stored(pairs.tasks)
     found: list[set[str]] = [set() for _ in pairs.tasks]
-    # Ranks and novelty are among all pairs of the project, whichever are new.
-    reference = Reference.of(pairs.texts)
+    reference = reference or Reference.of(pairs.texts)
     for name in ("words", "vectors"):
         missing = [n for n, t in enumerate(pairs.tasks) if (t, name) not in stored]
         if missing:
@@ -170,6 +201,15 @@ def vectors_of(pairs: Pairs, encoder: Encoder) -> Vectors:
     return embed(pairs.texts, encoder)
 
 
+def _judged(pairs: Pairs, place: int) -> float:
+    """Return a judge's probability; the reward model's where no judge has answered.
+
+    So escalation asks people where the model is unsure, before a judge was paid.
+    """
+    said, odds = pairs.judge[place], pairs.reward[place]
+    return float(0.5 * (1 + np.tanh(odds / 2)) if np.isnan(said) else said)
+
+
 def items_for(
     pairs: Pairs,
     places: Sequence[int],
@@ -186,7 +226,8 @@ def items_for(
             "margin": signals.margin[n],
             "spread": signals.spread[n],
             "votes": signals.votes[n],
-            "judge": pairs.judge[n],
+            "judge": _judged(pairs, n),
+            "reward": pairs.reward[n],
             "flip": pairs.flip[n],
         }
         found.append(

@@ -13,10 +13,12 @@ from annotation.models import Actor, Feedback, Project, Task
 from tests.workers.routing.recorded import answer, make_record
 from training.models import RoutingPlan, TaskFeatures
 from training.services import routing
-from workers.routing import jobs
+from training.services.routing_settings import read_settings
+from workers.routing import jobs, scene
 from workers.routing.embedding import encoder
 from workers.routing.items import Item
 from workers.routing.record import Pairs, features_of, read_pairs, vectors_of
+from workers.routing.statistics import PairText
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +31,7 @@ def planned(project: Project, **settings: object) -> RoutingPlan:
 
 
 def items(plan: RoutingPlan) -> dict[object, Item]:
-    return {item.id: item for item in jobs.scene_of(plan).items}
+    return {item.id: item for item in scene.scene_of(plan).items}
 
 
 def test_a_plan_is_predicted_applied_and_measured() -> None:
@@ -168,3 +170,24 @@ def test_the_command_plans_applies_and_refuses() -> None:
     assert Task.objects.filter(route="ai").count() == 5
     with pytest.raises(SystemExit):
         call_command("route", project=project.slug, policy="luck", stderr=StringIO())
+
+
+def test_only_what_a_plan_can_learn_from_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A project may hold a million pairs; a queue of two is planned in a moment."""
+    count, nobody = 60, np.full(60, np.nan)
+    human = np.where(np.arange(count) < 30, 1.0, np.nan)
+    texts = [PairText("ask", "one", "two")] * count
+    ids = list(range(100, 100 + count))
+    pairs = Pairs(
+        ids, texts, [str(n) for n in ids], ["train"] * count, human, *[nobody] * 3
+    )
+    monkeypatch.setattr(scene, "MOST_DOUBTED", 5)
+    told = read_settings(None)
+    found, places = scene.worth_reading(pairs, [3, 40], told)
+    assert [found.tasks[place] for place in places] == [103, 140]
+    # Nothing of what nobody has labelled, and a few of the others, always the same.
+    assert len(found) == 7
+    assert (~np.isnan(found.human)).sum() == 6
+    assert scene.worth_reading(pairs, [3, 40], told)[0].tasks == found.tasks

@@ -34,6 +34,8 @@ document.addEventListener("DOMContentLoaded", () => {
   function show() {
     const point = at(Number(slider.value));
     say("share-words", `${slider.value}%`);
+    const link = document.getElementById("at-share");
+    if (link) link.value = String(Number(slider.value) / 100);
     say("at-spend", format(point.spend));
     say("at-people", format(point.people));
     say("at-ai", format(point.ai));
