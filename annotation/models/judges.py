@@ -15,6 +15,8 @@ from annotation.models.projects import Project
 from annotation.models.tasks import Task
 
 DIGITS, PLACES = 16, 8  # of money
+MAYBE_PAID = "maybe_paid"
+"""The name of a call that a batch left under way when it was killed."""
 
 
 class Judge(models.Model):
@@ -162,6 +164,31 @@ class JudgeCall(models.Model):
 
     def __str__(self) -> str:
         return f"call {self.pk} of {self.judge_id}"
+
+
+class JudgeIntent(models.Model):
+    """A call that is about to be sent, or under way; gone once it has come to an end.
+
+    What is left of a batch that was killed may have been answered and paid for, and
+    nobody can say: it is counted at its most, as a call of its own.
+    """
+
+    judge = models.ForeignKey(Judge, on_delete=models.CASCADE, related_name="intents")
+    key = models.CharField(max_length=64, help_text="Content address of the call.")
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    completion_tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(
+        max_digits=DIGITS, decimal_places=PLACES, default=Decimal(0)
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["judge", "key"], name="judge_intent_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"call under way of {self.judge_id}"
 
 
 class JudgeFailure(models.Model):

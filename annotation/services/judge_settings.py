@@ -10,6 +10,7 @@ from annotation.errors import InvalidInput
 from annotation.judgments import Strict
 from annotation.models import Judge
 from annotation.services.judge_endpoints import base_url
+from annotation.services.judging import EVEN
 from annotation.wording import problems_of
 from config.env import JUDGE_KEYS
 
@@ -47,6 +48,7 @@ class JudgeSettings(Strict):
             judge would have said something else, and abstains.
         on_change: when the endpoint says that it runs another model: stop, or go on
             as a new actor.
+        tie_within: this close to even it calls a tie, where the question offers one.
         dissent: a panel escalates where the smaller side holds more of its weight.
     """
 
@@ -65,6 +67,7 @@ class JudgeSettings(Strict):
     principle: Annotated[str, Field(max_length=2000)] = ""
     min_mass: float = Field(0.5, ge=0, le=1)
     on_change: Literal["stop", "new_actor"] = "stop"
+    tie_within: float = Field(EVEN, ge=0, le=0.5)
     dissent: float = Field(0.2, ge=0, le=0.5)
 
 
@@ -83,6 +86,10 @@ def parse_settings(raw: Mapping[str, Any]) -> JudgeSettings:
         return JudgeSettings.model_validate(dict(raw))
     except ValidationError as error:
         problems = problems_of(error)
+        for each in problems:
+            # Somebody may have given a key where its name is asked: it is not told.
+            if each["path"].endswith("key"):
+                each["value"] = "…"
         raise InvalidInput(
             "The judge cannot be set up like this.",
             expected="settings as docs/judges.md describes them",

@@ -20,8 +20,8 @@ from annotation.judgments import Compare, Judgment, dump_judgments
 from annotation.models import Actor, Assignment, Feedback, Project, Task
 
 NAMESPACE = UUID("6f0f4d0e-6a53-4d5e-9d2b-0d2f6d9f8f51")
-# A judge this close to even says that both are about the same.
 EVEN = 0.005
+"""A judge this close to even calls a tie, where it is told nothing else."""
 
 
 @dataclass(frozen=True)
@@ -89,18 +89,25 @@ def compare_question(questions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any
 
 
 def as_compare(
-    question: Mapping[str, Any], first: UUID, second: UUID, probability: float
+    question: Mapping[str, Any],
+    first: UUID,
+    second: UUID,
+    probability: float,
+    *,
+    even: float = EVEN,
 ) -> Compare:
     """Return a probability as a judgment on the question's own scale.
 
     Args:
         first, second: the completions as presented.
         probability: that the first is better.
+        even: this close to 1/2, or closer, is a tie, if the question offers one. If it
+            does not, the side shown first has it at exactly 1/2, with that confidence.
     """
     confidence = max(probability, 1 - probability)
-    outcome = "a" if probability > 0.5 else "b"
+    outcome = "a" if probability >= 0.5 else "b"
     strength = _strength(question, outcome, confidence)
-    if confidence < 0.5 + EVEN:
+    if abs(probability - 0.5) <= even and _offers_tie(question):
         outcome, strength = "tie", 0
     scale = question.get("scale")
     return Compare.model_validate(
@@ -115,6 +122,12 @@ def as_compare(
             "confidence": round(confidence, 6),
         }
     )
+
+
+def _offers_tie(question: Mapping[str, Any]) -> bool:
+    """Return whether a question has a tie among its options; one without scale has."""
+    scale = question.get("scale")
+    return scale is None or any(o["outcome"] == "tie" for o in scale["options"])
 
 
 def _strength(

@@ -15,6 +15,7 @@ from annotation.quality.judges import Item, calibration, card, fit_temperature, 
 from annotation.quality.panels import Vote, combine, disagreement, reliability
 from annotation.services.judge_cards import card_of
 from annotation.services.judging import JudgeAnswer, as_compare, model_actor, record
+from annotation.services.panel_weights import reliabilities
 from tests.annotation.test_admin_access import answer
 from tests.factories import add_member, make_project, make_tasks, sign_in
 from tests.workers.judge_server import Plan, serving
@@ -250,3 +251,29 @@ def test_a_panel_that_disagrees_asks_people() -> None:
     by_panel = Assignment.objects.filter(actor=Judge.objects.get(pk=panel.pk).actor)
     assert by_panel.count() == 8
     assert not by_panel.filter(task__in=split, counted=True).exists()
+
+
+@pytest.mark.django_db
+def test_a_panel_that_nobody_checked_weighs_its_members_by_each_other() -> None:
+    project = make_project()
+    tasks = [task.pk for task in make_tasks(project, 24)]
+    right = {task: (0.9, 0.9) if n % 2 else (0.1, 0.1) for n, task in enumerate(tasks)}
+    turned = {task: (1 - p, 1 - q) for task, (p, q) in right.items()}
+    members: list[Judge] = []
+    for name, wrong in (("sound", 2), ("fair", 4), ("other", 3), ("coin", 12)):
+        # Each errs on pairs of its own.
+        errs = tasks[len(members) * 3 :][:wrong]
+        told = right | {task: turned[task] for task in errs}
+        judge = Judge.objects.create(project=project, name=name, backend="recorded")
+        judge.actor = says(project, f"recorded {name}", told)
+        judge.save()
+        members.append(judge)
+    known = reliabilities(members)
+    *sound, coin = (known[judge.pk] for judge in members)
+    assert min(sound) > 0.75 > 0.6 > coin
+    # Two cannot tell which of them is the worse.
+    assert set(reliabilities(members[:2]).values()) == {0.5}
+    # People are the better measure, but a pair's own label weighs nobody who judges it.
+    answer(Task.objects.get(pk=tasks[0]), add_member(project))
+    assert reliabilities(members, leave_out=[tasks[0]]) == known
+    assert reliabilities(members) != known

@@ -17,7 +17,15 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from annotation.errors import Conflict, InvalidInput
-from annotation.models import Assignment, Feedback, Judge, JudgeCall, Project, Task
+from annotation.models import (
+    Assignment,
+    Feedback,
+    Judge,
+    JudgeCall,
+    JudgeIntent,
+    Project,
+    Task,
+)
 from annotation.services.judge_settings import parse_settings
 from annotation.services.judges import resume, waiting_for
 from annotation.services.tasks import NewTask, create_tasks
@@ -369,8 +377,15 @@ def test_a_killed_batch_pays_nothing_twice(hone_environment: dict[str, str]) -> 
         again = len(server.seen) - 2 * len(tasks)
     # Only what was under way, or had just come in, can have been sent in vain.
     assert 0 <= again <= 2 * width
+    # Whatever was is known, and counted at its most.
+    maybe = JudgeCall.objects.filter(error__name="maybe_paid")
+    assert again <= maybe.count() <= 6 * width
+    judge.refresh_from_db()
+    assert judge.spent == sum(call.cost for call in JudgeCall.objects.all())
+    assert judge.calls == JudgeCall.objects.count()
+    assert not JudgeIntent.objects.exists()
     assert judge.batches.filter(state="cut_off").count() == 1
     ends(tasks, judged)
-    assert JudgeCall.objects.count() == 2 * len(tasks)
+    assert JudgeCall.objects.filter(error__isnull=True).count() == 2 * len(tasks)
     for task in tasks:
         assert task.assignments.filter(state="answered").count() == 2

@@ -18,8 +18,9 @@ from workers.judges.base import Presented, Said
 from workers.judges.calls import Call, Reply
 from workers.judges.endpoint import Gate, retry_after, shares_of
 from workers.judges.parsing import Unreadable, one_letter, one_object
+from workers.judges.rubrics import Rubric
 from workers.judges.words import converse
-from workers.judges.writing import Number, Rubric
+from workers.judges.writing import Number
 
 TEXTS = ("a ripe peach, a plum", "a stone", "a plum and a pit")
 SCALE = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import redis
@@ -173,3 +174,31 @@ def test_a_project_may_have_a_judge_of_its_own(
     assert (queue.waiting, queue.workers) == (1, ())
     let_judge(project, model)
     assert upkeep.waiting_judges() == []
+
+
+@pytest.mark.parametrize(
+    ("offers", "probability", "even", "outcome"),
+    [
+        (True, 0.5, 0.0, "tie"),
+        (True, 0.504, 0.005, "tie"),
+        (True, 0.504, 0.0, "a"),
+        (True, 0.44, 0.1, "tie"),
+        (True, 0.39, 0.1, "b"),
+        # Where the protocol offers no tie, a judge takes a side, however unsure.
+        (False, 0.5, 0.1, "a"),
+        (False, 0.49, 0.1, "b"),
+    ],
+)
+def test_ties_are_the_protocols_to_offer_and_the_judges_to_bound(
+    offers: bool, probability: float, even: float, outcome: str
+) -> None:
+    options = [
+        {"value": n, "label": side, "outcome": side, "strength": strength}
+        for n, (side, strength) in enumerate([("a", 1), ("tie", 0), ("b", 1)])
+        if offers or side != "tie"
+    ]
+    question = {"id": "q", "kind": "compare", "scale": {"id": "s", "options": options}}
+    first, second = uuid4(), uuid4()
+    found = as_compare(question, first, second, probability, even=even)
+    assert found.outcome == outcome
+    assert found.confidence == pytest.approx(max(probability, 1 - probability))

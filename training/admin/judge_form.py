@@ -18,9 +18,9 @@ from annotation.admin.scope import projects
 from annotation.errors import HoneError
 from annotation.models import Actor, Judge, Project
 from annotation.services.judge_settings import JudgeSettings
-from annotation.services.judges import check_judge
 from training.admin.fields import number_box
 from training.models import ModelVersion
+from training.services.judges import save_judge
 
 HELP = {
     "url": "Address of an endpoint, up to and with /v1.",
@@ -39,6 +39,7 @@ HELP = {
     "principle": "What a principle reward model is asked about in comparisons.",
     "min_mass": "Least probability on the offered letters together; else it abstains.",
     "on_change": "When the endpoint says that it runs another model.",
+    "tie_within": "This close to even it calls a tie, where the question offers one.",
     "dissent": "A panel escalates to people beyond this share on the smaller side.",
 }
 FIRST = ("url", "model", "key", "logprobs", "instructions", "method")
@@ -179,26 +180,6 @@ class JudgeForm(forms.Form):
     def others_have_errors(self) -> bool:
         return any(field.errors for field in self.others())
 
-    def clean(self) -> dict[str, Any]:
-        """Refuse what belongs to another project than the judge."""
-        cleaned = super().clean() or {}
-        project = cleaned.get("project")
-        if project is None:
-            return cleaned
-        model, replays = cleaned.get("model_version"), cleaned.get("replays")
-        if model is not None and model.project_id not in (None, project.pk):
-            self.add_error("model_version", "belongs to another project")
-        if replays is not None and replays.project_id != project.pk:
-            self.add_error("replays", "belongs to another project")
-        if any(each.project_id != project.pk for each in cleaned.get("members", [])):
-            self.add_error("members", "some belong to another project")
-        taken = Judge.objects.filter(project=project, name=cleaned.get("name", ""))
-        if any(each != self.judge for each in taken):
-            self.add_error("name", "is another judge's name in this project")
-        if cleaned.get("backend") == "panel" and len(cleaned.get("members", [])) < 2:
-            self.add_error("members", "a panel needs two judges or more")
-        return cleaned
-
     def settings(self) -> dict[str, Any]:
         """Return what was set, without what is the default anyway."""
         found: dict[str, Any] = {}
@@ -232,14 +213,10 @@ class JudgeForm(forms.Form):
         judge.price_completion = data["price_completion"]
         judge.budget, judge.concurrency = data["budget"], data["concurrency"]
         try:
-            parsed = check_judge(judge)
+            return save_judge(judge, members=list(data["members"]))
         except HoneError as error:
             self._place(error)
             return None
-        judge.settings = parsed.model_dump(mode="json", exclude_defaults=True)
-        judge.save()
-        judge.members.set(data["members"])
-        return judge
 
     def _place(self, error: HoneError) -> None:
         placed = False

@@ -14,6 +14,7 @@ from annotation.models import Judge, JudgeBatch
 from annotation.numbers import whole_number
 from annotation.quality.summary import Share
 from annotation.services.judge_cards import card_of
+from annotation.services.judge_ledgers import maybe_paid
 from annotation.services.judge_settings import JudgeSettings
 from annotation.services.judges import pause, start_batch, start_trial, waiting_for
 from annotation.show import address, badge, number
@@ -208,6 +209,7 @@ class JudgePage(Scoped):
             waiting=waiting_for(judge).count(),
             money=self.money(judge),
             per_answer=_per_answer(judge),
+            maybe=maybe_paid(judge),
             may_change=may(request, "research", judge.project),
         )
 

@@ -127,7 +127,8 @@ def compare(
     shares = yield from choose(
         item, settings, worded(question), ("A", "B"), names=(0, 1)
     )
-    return [as_compare(question.model_dump(mode="json"), first, second, shares["A"])]
+    told, even = question.model_dump(mode="json"), settings.tie_within
+    return [as_compare(told, first, second, shares["A"], even=even)]
 
 
 def choose_category(

@@ -132,13 +132,21 @@ class Driver:
         while jobs:
             known = self._ledger.known(key for job in jobs for key in job.keys)
             further = []
+            outgoing: list[tuple[str, Call]] = []
             for job in jobs:
-                self._send(job, known)
+                outgoing += self._line_up(job, known)
                 if self._goes_on(job):
                     further.append(job)
+            # Written down before any is sent: a batch that is killed can be told from.
+            self._ledger.intend(outgoing)
+            for key, call in outgoing:
+                future = self._transport.submit(call)
+                future.add_done_callback(self._noted(key, call))
             jobs = further
 
-    def _send(self, job: Job, known: dict[str, Reply]) -> None:
+    def _line_up(self, job: Job, known: dict[str, Reply]) -> list[tuple[str, Call]]:
+        """Give a conversation what is known; return the calls that are to be sent."""
+        outgoing = []
         for place, (key, call) in enumerate(zip(job.keys, job.calls, strict=True)):
             if key in known:
                 job.replies[place] = known[key]
@@ -146,14 +154,14 @@ class Driver:
                 self._waiting[key].append((job, place))
             elif self._stop is not None:
                 self._fail(job, self._stop)
-                return
+                break
             elif not self._ledger.reserve(call):
                 self._fail(job, self._ledger.budget_spent())
-                return
+                break
             else:
                 self._waiting[key] = [(job, place)]
-                future = self._transport.submit(call)
-                future.add_done_callback(self._noted(key, call))
+                outgoing.append((key, call))
+        return outgoing
 
     def _noted(self, key: str, call: Call) -> Callable[["Future[Tried]"], None]:
         def note(future: "Future[Tried]") -> None:

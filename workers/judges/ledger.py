@@ -17,7 +17,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from annotation.errors import Conflict
-from annotation.models import Judge, JudgeBatch, JudgeCall
+from annotation.models import MAYBE_PAID, Judge, JudgeBatch, JudgeCall, JudgeIntent
 from workers.judges.base import Failure
 from workers.judges.calls import Call, Reply, Tried
 
@@ -111,6 +111,30 @@ class Ledger:
         self.cached += len(found)
         return found
 
+    def intend(self, calls: Sequence[tuple[str, Call]]) -> None:
+        """Write down calls that will be sent; those that cannot cost anything are not.
+
+        Like `store` it does not wait for the disk: only a machine that loses its power
+        forgets what was under way.
+        """
+        rows = []
+        for key, call in calls:
+            prompt, completion = self._most(call)
+            if cost := self._price(prompt, completion):
+                rows.append(
+                    JudgeIntent(
+                        judge=self.judge,
+                        key=key,
+                        prompt_tokens=prompt,
+                        completion_tokens=completion,
+                        cost=cost,
+                    )
+                )
+        if rows:
+            with transaction.atomic():
+                _do_not_wait()
+                JudgeIntent.objects.bulk_create(rows, ignore_conflicts=True)
+
     def store(self, done: Sequence[Done]) -> None:
         """Write calls and what they cost, in one transaction.
 
@@ -120,9 +144,11 @@ class Ledger:
         rows = [row for each in done for row in self._rows(each)]
         cost = sum((row.cost for row in rows), Decimal(0))
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL synchronous_commit TO OFF")
+            _do_not_wait()
             JudgeCall.objects.bulk_create(rows, ignore_conflicts=True)
+            if self.judge.price_prompt or self.judge.price_completion:
+                ended = [each.key for each in done]
+                JudgeIntent.objects.filter(judge=self.judge, key__in=ended).delete()
             Judge.objects.filter(pk=self.judge.pk).update(
                 calls=F("calls") + len(rows),
                 prompt_tokens=F("prompt_tokens") + sum(r.prompt_tokens for r in rows),
@@ -200,6 +226,51 @@ class Ledger:
         )
 
 
+def _do_not_wait() -> None:
+    """Let this transaction end before it is on the disk."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit TO OFF")
+
+
+def count_cut_off(judge: Judge) -> int:
+    """Count what a killed batch may have paid for, at its most; return how many calls.
+
+    They will be sent again, since no reply of theirs is known: what was under way may
+    be paid twice. The judge's lock must be held.
+    """
+    with transaction.atomic():
+        left = list(judge.intents.order_by("pk"))
+        JudgeCall.objects.bulk_create(
+            [
+                JudgeCall(
+                    judge=judge,
+                    key=each.key,
+                    error={
+                        "name": MAYBE_PAID,
+                        "message": "The batch was cut off while this call was under "
+                        "way, or next in line.",
+                    },
+                    prompt_tokens=each.prompt_tokens,
+                    completion_tokens=each.completion_tokens,
+                    cost=each.cost,
+                    estimated=True,
+                )
+                for each in left
+            ]
+        )
+        Judge.objects.filter(pk=judge.pk).update(
+            calls=F("calls") + len(left),
+            prompt_tokens=F("prompt_tokens") + sum(r.prompt_tokens for r in left),
+            completion_tokens=F("completion_tokens")
+            + sum(r.completion_tokens for r in left),
+            spent=F("spent") + sum((r.cost for r in left), Decimal(0)),
+        )
+        judge.intents.all().delete()
+    if left:
+        judge.refresh_from_db()
+    return len(left)
+
+
 def _try_lock(judge: Judge) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, judge.pk])
@@ -228,6 +299,7 @@ def locked(judge: Judge) -> Iterator[None]:
         JudgeBatch.objects.filter(judge=judge, state="running").update(
             state="cut_off", ended_at=timezone.now()
         )
+        count_cut_off(judge)
         yield
     finally:
         with connection.cursor() as cursor:

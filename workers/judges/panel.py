@@ -81,7 +81,15 @@ class PanelJudge:
         first, second = item.ids[:2]
         shown = probability if item.order[0] == 0 else 1 - probability
         return Said(
-            (as_compare(question.model_dump(mode="json"), first, second, shown),),
+            (
+                as_compare(
+                    question.model_dump(mode="json"),
+                    first,
+                    second,
+                    shown,
+                    even=self._settings.tie_within,
+                ),
+            ),
             escalates=apart > self._settings.dissent or len(votes) < len(opinions),
         )
 

@@ -43,9 +43,10 @@ def version_of(model: UUID | None) -> ModelVersion:
 
 
 @lru_cache(maxsize=1)
-def reward_judge(model: UUID, principle: str) -> RewardJudge:
+def reward_judge(model: UUID, principle: str, tie_within: float) -> RewardJudge:
     """Return a reward model's judge; the last one asked stays loaded."""
-    return RewardJudge(version_of(model), parse_settings({"principle": principle}))
+    told = parse_settings({"principle": principle, "tie_within": tie_within})
+    return RewardJudge(version_of(model), told)
 
 
 @lru_cache(maxsize=1)
@@ -57,7 +58,7 @@ def local_model(model: UUID) -> Local:
 def _model(judge: Judge, settings: JudgeSettings, ledger: Ledger) -> Backend:
     version = version_of(judge.model_version)
     if version.role == ModelVersion.Role.REWARD:
-        return reward_judge(version.pk, settings.principle)
+        return reward_judge(version.pk, settings.principle, settings.tie_within)
     # A local model is offered nothing but the letters, so their share says it all.
     asked = settings.model_copy(update={"min_mass": 0.0})
     told = {"name": version.name, "version": version.sha256 or version.source}

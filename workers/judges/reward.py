@@ -37,6 +37,7 @@ class RewardJudge:
             self.description["principle"] = settings.principle
             self.identity += ":" + content_hash(settings.principle)[:16]
         self._extra = {"principle": settings.principle} if settings.principle else {}
+        self._even = settings.tie_within
         self._version = version
         self._loaded: Any = None
 
@@ -80,6 +81,7 @@ class RewardJudge:
                     first,
                     second,
                     log_odds_to_probability(gap),
+                    even=self._even,
                 )
             ]
         said = {"question": question.id, "criterion": question.criterion}

@@ -12,7 +12,7 @@ from annotation.protocols.checks.common import Asked
 from annotation.protocols.questions import Common, CompareQuestion
 from annotation.protocols.validation import check_judgments
 from annotation.services.judge_settings import JudgeSettings
-from workers.judges import choosing, writing
+from workers.judges import choosing, rubrics, writing
 from workers.judges.base import Cost, Presented, Said
 from workers.judges.calls import Call, Conversation, Reply, Transport
 from workers.judges.choosing import Answering
@@ -39,7 +39,7 @@ ASKERS: dict[str, Asker] = {
 def asker_of(question: Any, settings: JudgeSettings) -> Asker | None:
     """Return how a question is asked, or None for what a judge cannot answer."""
     if question.kind == "compare" and settings.method == "rubric":
-        return writing.compare_by_rubric
+        return rubrics.compare_by_rubric
     if question.kind == "rate" and not choosing.points_of(question):
         return writing.rate_number
     if question.kind == "principle" and question.evidence == "required":

@@ -1,7 +1,7 @@
 """Questions that are answered in words: one JSON object, read strictly.
 
 Rank, best and worst, spans and what is missing (quoted, found in the text or the
-whole answer is void), critiques, and a rubric that is written first and then applied.
+whole answer is void), and critiques.
 """
 
 import json
@@ -25,7 +25,6 @@ from annotation.protocols.checks.common import sha_of
 from annotation.protocols.letters import letter
 from annotation.protocols.questions import (
     BestWorstQuestion,
-    CompareQuestion,
     MissingQuestion,
     PrincipleQuestion,
     RankQuestion,
@@ -34,17 +33,14 @@ from annotation.protocols.questions import (
     TextQuestion,
 )
 from annotation.services.judge_settings import JudgeSettings
-from annotation.services.judging import as_compare
 from workers.judges.base import Messages, Presented
 from workers.judges.calls import Call, Reply
-from workers.judges.choosing import Answering, choose, worded
-from workers.judges.instructions import ONE_OBJECT, RUBRIC, as_messages
+from workers.judges.choosing import Answering, worded
+from workers.judges.instructions import ONE_OBJECT, as_messages
 from workers.judges.parsing import Unreadable, one_object
 
 S = TypeVar("S", bound=Strict)
 Words = Annotated[str, Field(min_length=1, max_length=20_000)]
-SHOWN = '{"items": ["...", "..."]}'
-RUBRIC_ITEM = "Does it do this? {item}\n(A) yes\n(B) no"
 
 
 class Order(Strict):
@@ -88,13 +84,6 @@ class Lacks(Strict):
 
 class Prose(Strict):
     text: Words
-
-
-class Rubric(Strict):
-    items: Annotated[
-        list[Annotated[str, Field(min_length=3, max_length=500)]],
-        Field(min_length=2, max_length=8),
-    ]
 
 
 def ask_object(
@@ -296,49 +285,6 @@ def write_text(
             )
         )
     return made
-
-
-def compare_by_rubric(
-    question: CompareQuestion, item: Presented, settings: JudgeSettings
-) -> Answering:
-    """Write a rubric for the request, apply each item to each completion, and compare.
-
-    p(a, b) = (1 + mean over items of yes(a) - yes(b)) / 2, so the order of the
-    completions cannot matter. After Auto-Rubric as Reward; the rubric is kept as a
-    rationale beside the comparison.
-    """
-    rubric = yield from ask_object(
-        item, settings, f"{worded(question)}\n{RUBRIC}", Rubric, SHOWN, names=()
-    )
-    gaps = []
-    for each in rubric.items:
-        shares = []
-        for place in (0, 1):
-            # By itself and by no letter of its own: nothing tells which is shown first.
-            alone = _alone(item, place)
-            ask = RUBRIC_ITEM.format(item=each)
-            found = yield from choose(alone, settings, ask, ("A", "B"))
-            shares.append(found["A"])
-        gaps.append(shares[0] - shares[1])
-    probability = (1 + sum(gaps) / len(gaps)) / 2
-    first, second = item.ids[:2]
-    lines = "\n".join(f"- {each}" for each in rubric.items)
-    return [
-        as_compare(question.model_dump(mode="json"), first, second, probability),
-        WrittenText(role="rationale", content=f"Rubric:\n{lines}", targets=[]),
-    ]
-
-
-def _alone(item: Presented, place: int) -> Presented:
-    return Presented(
-        item.task,
-        item.presentation,
-        (0,),
-        item.prompt,
-        (item.completions[place],),
-        item.questions,
-        item.context,
-    )
 
 
 def find(quote: str, messages: Messages) -> tuple[int, int, int]:
