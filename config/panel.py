@@ -104,6 +104,7 @@ SIDEBAR: list[Item] = [
         "items": [
             _list("Rounds", "autorenew", "training", "round"),
             _list("Who answers", "alt_route", "training", "routingplan"),
+            _list("Curation", "rule", "training", "curationjob"),
         ],
     },
     {

@@ -97,6 +97,20 @@ API = {
     "get_routing_plan": Rule("observe"),
     "apply_routing_plan": post("research", {"share": 0.5}),
     "measure_routing_plan": post("research"),
+    "list_judges": Rule("observe"),
+    "create_judge": post(
+        "research",
+        {
+            "name": "walk",
+            "backend": "endpoint",
+            "settings": {"url": "http://127.0.0.1:1/v1", "model": "m"},
+        },
+    ),
+    "get_judge": Rule("observe"),
+    "get_judge_card": Rule("observe"),
+    "ask_judge": post("research"),
+    "try_judge": post("research"),
+    "pause_judge": post("research"),
     "list_models": Rule("observe"),
     "register_model": post("train", {"source": "tiny:causal", "role": "policy"}),
     "open_talk": post("annotate", {}),
@@ -183,6 +197,7 @@ PANEL = {
     "training_evaluation_numbers": Rule("panel:observe"),
     **pages("training_round", sees="panel:observe", adds="panel:research"),
     "training_round_steer": post("panel:research"),
+    **pages("training_curationjob", sees="panel:observe", adds="panel:research"),
     **pages("training_routingplan", sees="panel:observe", adds="panel:research"),
     "training_routingplan_do": post("panel:research"),
 }

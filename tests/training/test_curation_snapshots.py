@@ -17,8 +17,8 @@ from tests.training.test_curation_verified import members
 from tests.training.test_curation_verified import project as project_of_labels
 from training.models import Snapshot
 from training.services import artifacts
+from training.services.curation_jobs import USES
 from training.services.curation_snapshots import (
-    USES,
     ask_again,
     check_use,
     decided_rows,

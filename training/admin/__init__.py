@@ -1,5 +1,21 @@
 """The panel's pages about what was learned: Freeze, Train, Compare, Next round."""
 
-from training.admin import judges, model_versions, rounds, routing, runs, snapshots
+from training.admin import (
+    curation,
+    judges,
+    model_versions,
+    rounds,
+    routing,
+    runs,
+    snapshots,
+)
 
-__all__ = ["judges", "model_versions", "rounds", "routing", "runs", "snapshots"]
+__all__ = [
+    "curation",
+    "judges",
+    "model_versions",
+    "rounds",
+    "routing",
+    "runs",
+    "snapshots",
+]

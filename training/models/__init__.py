@@ -3,6 +3,7 @@
 And what models say to people who talk with them.
 """
 
+from training.models.curation import CurationJob
 from training.models.model_versions import Evaluation, ModelVersion
 from training.models.rounds import Round
 from training.models.routing import RoutingDecision, RoutingPlan, TaskFeatures
@@ -11,6 +12,7 @@ from training.models.snapshots import Snapshot, SnapshotFeedback
 from training.models.talks import Reply, Talk, Turn
 
 __all__ = [
+    "CurationJob",
     "Evaluation",
     "ModelVersion",
     "Reply",

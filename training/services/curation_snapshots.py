@@ -10,7 +10,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,16 +20,10 @@ from annotation.errors import InvalidInput
 from annotation.models import Task
 from training.models import Snapshot
 from training.services.artifacts import snapshot_dir
+from training.services.curation_jobs import USES, Use
+from training.services.curation_pools import Fate
 from training.services.curation_votes import Strength
 
-Use = Literal["columns", "soft", "margin", "flip", "drop"]
-USES: dict[Use, str] = {
-    "columns": "adds the votes and leaves labels as they are",
-    "soft": "takes the mean probability as soft label",
-    "margin": "takes the mean log-odds as margin",
-    "flip": "turns suspected labels round",
-    "drop": "leaves suspected labels out",
-}
 SPLITS = ("train", "validation", "test")
 VOTE_COLUMNS = {
     "vote_mean": pa.float64(),
@@ -70,17 +64,26 @@ def decided_rows(snapshot: Snapshot) -> tuple[pa.Table, list[int]]:
 
 
 def restated(
-    rows: Sequence[Row], places: Sequence[int], votes: Strength, use: Use
+    rows: Sequence[Row],
+    places: Sequence[int],
+    votes: Strength,
+    use: Use,
+    fates: Sequence[Fate] | None = None,
 ) -> list[Row]:
-    """Return rows with their votes, and labels as the use makes them.
+    """Return rows with their votes, and labels as the use, or each one's fate, has it.
 
     Ties have no votes and stay as they are. A label that falls below one half has its
     sides swapped, so that chosen is what is believed better; what was given is kept in
     `given_soft_label`, `given_margin` and `swapped`.
+
+    Args:
+        fates: of each voted row, in the place of a use: kept, turned, or left out.
     """
+    told: Sequence[Fate | None] = fates or [None] * len(places)
     found: list[Row | None] = [_with_votes(row) for row in rows]
-    for place, mean, spread, probability, band in zip(
+    for place, fate, mean, spread, probability, band in zip(
         places,
+        told,
         votes.mean.tolist(),
         votes.spread.tolist(),
         votes.probability.tolist(),
@@ -95,9 +98,11 @@ def restated(
             "vote_probability": probability,
             "vote_band": band,
         }
-        if use == "drop" and band == "suspect":
+        is_out = use == "drop" and band == "suspect"
+        is_turned = use == "flip" and band == "suspect"
+        if is_out or fate in ("drop", "relabel"):
             found[place] = None
-        elif use == "flip" and band == "suspect":
+        elif is_turned or fate == "flip":
             found[place] = _swapped(row)
         elif use == "soft":
             believed = _swapped(row) if probability < 0.5 else row
@@ -231,16 +236,27 @@ def ask_again(rows: Sequence[Row], *, limit: int, priority: int = 8) -> int:
         (row for row in rows if row["vote_band"] in ("suspect", "ambiguous")),
         key=lambda row: (row["vote_band"] != "suspect", row["vote_mean"]),
     )
+    tasks = list(dict.fromkeys(int(row["task"]) for row in doubted))
+    return ask_people(
+        tasks[:limit], "asked again: reward models doubt its label", priority=priority
+    )
+
+
+def ask_people(tasks: Sequence[int], reason: str, *, priority: int = 8) -> int:
+    """Give tasks one more slot, for a person; count those that have one now.
+
+    What still waits for an answer is left alone.
+    """
     asked = 0
     with transaction.atomic():
-        for pk in list(dict.fromkeys(int(row["task"]) for row in doubted))[:limit]:
+        for pk in sorted(tasks):
             task = Task.objects.select_for_update().get(pk=pk)
             if task.state == Task.State.OPEN and task.counted < task.overlap:
                 continue
             task.overlap = task.counted + task.leased + 1
             task.state = Task.State.OPEN
             task.priority = priority
-            task.reason = "asked again: reward models doubt its label"
+            task.reason = reason
             if task.route == Task.Route.AI:
                 task.route = Task.Route.HUMAN
             task.save(update_fields=["overlap", "state", "priority", "reason", "route"])

@@ -12,7 +12,7 @@ from annotation.models import Project
 from annotation.services.importing.queued import wake_waiting_imports
 from config.dispatch import Queue, enqueue
 from training.models import Round, Snapshot
-from training.services import health, routing, runs
+from training.services import curation_jobs, health, routing, runs
 
 FREEZE, JUDGE = "workers.freeze_snapshot", "workers.run_judge"
 # Younger rows have a message of their own under way.
@@ -35,6 +35,8 @@ def keep_up() -> None:
             enqueue(JUDGE, project_id, model_id, queue="judge")
         for name, plan_id in routing.waiting():
             enqueue(name, plan_id, queue="judge")
+        for job_id in curation_jobs.waiting():
+            enqueue(curation_jobs.RUN, job_id, queue="judge")
     for round_id in open_rounds():
         enqueue(runs.ADVANCE, round_id)
 
@@ -47,17 +49,21 @@ def open_rounds() -> list[int]:
 
 
 def waiting_judges() -> list[tuple[int, str]]:
-    """Return (project, model) where a project's own judge has tasks to answer.
+    """Return (project, judge) where a project's or a round's judge has tasks to answer.
 
-    `Project.routing["judge"]` names the model version that answers what is routed
-    to AI and not answered yet.
+    `Project.routing["judge"]` names the judge, or the model version, that answers what
+    is routed to AI and not answered yet; `Task.scores["judge"]` the judge that a round
+    has chosen for its queue.
     """
     mine = health.judge_work().filter(project=OuterRef("pk"))
+    chosen = health.judge_work().filter(scores__has_key="judge").order_by()
+    rounds = chosen.values_list("project", "scores__judge").distinct()
     projects = Project.objects.filter(Exists(mine), routing__has_key="judge")
-    return [
+    named = [
         (pk, str(routing["judge"]))
         for pk, routing in projects.values_list("pk", "routing")
     ]
+    return list(dict.fromkeys([*named, *((pk, str(judge)) for pk, judge in rounds)]))
 
 
 def _unfrozen() -> list[object]:

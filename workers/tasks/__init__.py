@@ -1,6 +1,7 @@
 """Celery tasks: thin bodies, ids only; the rules are in the services."""
 
 from workers.tasks import (
+    curation,
     data,
     judging,
     principles,
@@ -12,6 +13,7 @@ from workers.tasks import (
 )
 
 __all__ = [
+    "curation",
     "data",
     "judging",
     "principles",
