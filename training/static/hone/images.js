@@ -44,7 +44,7 @@ async function send(chosen) {
     shown.hidden = false;
     write();
     alt.focus();
-    say("It is kept. Say what it shows, then copy the line below into a prompt or a completion.");
+    say("It is kept. Say what it shows, then copy the line into a prompt or a completion.");
 }
 
 async function look() {
