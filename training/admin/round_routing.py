@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from annotation.models import Task
+from annotation.models import Judge, Task
+from annotation.numbers import whole_number
 from annotation.show import badge
 from training.admin.routing_form import WORDS
 from training.models import Round
@@ -36,6 +37,7 @@ def routing_of(round_: Round) -> dict[str, Any] | None:
         **told,
         "words": WORDS.get(told.get("follows", ""), ""),
         "plan": plan,
+        "judge": _judge_of(round_),
         "shares": shares,
         "spent": routing.spent(plan) if plan else None,
         "tasks": [
@@ -56,3 +58,11 @@ def routing_of(round_: Round) -> dict[str, Any] | None:
         ],
         "more": max(0, total - SHOWN),
     }
+
+
+def _judge_of(round_: Round) -> Judge | None:
+    """Return the judge that the round chose; None where it is its reward model."""
+    chosen = whole_number(round_.settings.get("judge"))
+    if chosen is None:
+        return None
+    return Judge.objects.filter(project=round_.project_id, pk=chosen).first()

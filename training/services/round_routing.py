@@ -23,7 +23,7 @@ class WhoAnswers(BaseModel):
     routing: Policy = Field("default", description=POLICY_HELP)
     judge: str = Field(
         "",
-        pattern="^[0-9]*$",
+        pattern="^[0-9]{0,9}$",
         description="The judge or panel that answers what people do not; empty: the "
         "round's own reward model.",
     )
