@@ -64,9 +64,12 @@ def reward_losses(
 
 
 def _theirs(trainer: Any, model: Any, count: int) -> float:
-    """Return TRL's mean loss of the first pairs under a model."""
+    """Return TRL's mean loss of the first pairs under a model, one after the other."""
     trainer.model.load_state_dict(model.state_dict())
-    batch = trainer.data_collator([trainer.train_dataset[i] for i in range(count)])
     trainer.model.eval()
-    with torch.no_grad():
-        return float(trainer.compute_loss(trainer.model, batch))
+    total = 0.0
+    for i in range(count):
+        batch = trainer.data_collator([trainer.train_dataset[i]])
+        with torch.no_grad():
+            total += float(trainer.compute_loss(trainer.model, batch))
+    return total / count
