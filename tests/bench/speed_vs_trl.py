@@ -15,8 +15,8 @@ does meets both. Lists of four are trained with and without what shares prompts 
 groups lengths. On multi-turn prompts they are a row's two completions and those of the
 next row; on short prompts four models' answers.
 
-DPO on 24 multi-turn pairs and two epochs takes some ten CPU minutes with SmolLM2-135M and
-about 4 GB, most of it TRL's; passes of four (``--micro 4``) take more. What is
+DPO on 24 multi-turn pairs and two epochs takes some ten CPU minutes with SmolLM2-135M
+and about 4 GB, most of it TRL's; passes of four (``--micro 4``) take more. What is
 measured depends on padding, so on the rows: ``training_positions`` counts what an epoch
 of all of them costs, which needs no training.
 
