@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--model", default="wheel:minilm")
     parser.add_argument("--params", type=json.loads, default=RECIPE, help="as JSON")
     parser.add_argument(
-        "--aggregate", choices=["consensus", "reliability"], default="consensus"
+        "--aggregate", choices=["consensus", "reliability"], default="reliability"
     )
     parser.add_argument("--leave-out", help="test on training debates with this text")
     given = parser.parse_args()
