@@ -28,7 +28,22 @@ BESIDE = ("text", "choose", "flag")
 
 def answers_for(view: View) -> st.SearchStrategy[Answered]:
     kinds = dict.fromkeys([*view.kinds, *BESIDE])
-    return answers(*(KINDS[kind] for kind in kinds), most=4)
+    drawn = answers(*(KINDS[kind] for kind in kinds), most=4)
+    return drawn | reasoned(view) if view.name == "judge" else drawn
+
+
+def reasoned(view: View) -> st.SearchStrategy[Answered]:
+    """A verdict and a text that points at it, which drawing alone seldom brings."""
+    verdicts = st.one_of(*(KINDS[kind] for kind in view.kinds))
+    texts = KINDS["text"].filter(lambda text: text.content.strip())
+    return st.tuples(verdicts, texts).map(
+        lambda both: answered(
+            [
+                both[0],
+                both[1].model_copy(update={"role": "rationale", "targets": [0]}),
+            ]
+        )
+    )
 
 
 def rows_of(

@@ -124,10 +124,10 @@ def test_preset_learns_something_and_never_from_padding(
 
 
 def who_plays(preset: registry.Preset) -> tuple[str, ...]:
-    """Return what a row says of who draws completions and opponents, and when."""
+    """Return what a row says of who draws completions and opponents, when, to what."""
     row = preset.settings
     assert isinstance(row, OnlineRow)
-    return row.drawn_by, row.opponent, row.steps
+    return row.drawn_by, row.opponent, row.steps, row.prompts
 
 
 def moved_multipliers(name: str) -> list[float]:
