@@ -65,7 +65,8 @@ class World:
         """Return Alice's page with her first task on it."""
         page = self.open_context(self.alice, **options).new_page()
         page.goto(self.address)
-        expect(front(page)).to_be_visible()
+        # The first page of a server waits for its processes to start.
+        expect(front(page)).to_be_visible(timeout=30_000)
         return page
 
 
