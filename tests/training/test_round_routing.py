@@ -44,7 +44,8 @@ def test_people_get_the_least_sure_pairs_and_the_floor_within_the_budget(
     chosen = [t for t in people if not t.scores["routing"]["floor"]]
     judged = list(queue_of(found, route="ai"))
     sure = [t.scores["confidence"] for t in judged]
-    assert max(t.scores["confidence"] for t in chosen) <= min(sure)
+    # 1 - p and p of two pairs as sure as each other differ in their last bit.
+    assert max(t.scores["confidence"] for t in chosen) <= min(sure) + 1e-9
     # Why each went where it went is kept with it.
     assert all("entropy" in t.scores["routing"]["reason"] for t in chosen)
     assert {t.scores["routing"]["reason"] for t in judged} == {"the judge answers"}
