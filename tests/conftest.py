@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import pytest
 
 from config.services import ServiceUrls, service_urls, stop_services
@@ -22,6 +23,14 @@ from config.services import ServiceUrls, service_urls, stop_services
 ROOT = Path(__file__).resolve().parent.parent
 _kept = os.environ.get("HONE_TEST_VAR")
 VAR = Path(_kept or tempfile.mkdtemp(prefix="hone-test-")).resolve()
+
+# How long an example takes says how busy the machine is, not whether code is right.
+hypothesis.settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_configure(config: pytest.Config) -> None:
