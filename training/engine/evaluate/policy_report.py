@@ -17,9 +17,6 @@ from training.engine.models import Loaded
 from training.engine.sampling import Completion
 from training.engine.scorers import Tick, completion_logprobs
 
-CHUNK = 2
-"""Batches between two looks at the clock; within them, like lengths stand together."""
-
 
 def side_logprobs(
     loaded: Loaded,
@@ -66,7 +63,7 @@ def implied_accuracy(
     random.Random(seed).shuffle(order)
     pairs, gaps, shortened = [], [], 0
     credits: dict[str, list[float]] = {}
-    for chunk in deadline.within(order, CHUNK * batch_size):
+    for chunk in deadline.within(order, batch_size):
         rows, cut = pair_tokens(policy.tokenizer, chunk, max_length)
         ours, theirs = (
             side_logprobs(model, rows, batch_size=batch_size, tick=tick)
