@@ -12,15 +12,24 @@ from training.engine.deadline import Deadline
 LONG_GONE: dict[str, Any] = {"limits": {"seconds": 1e-3}}
 
 
-def test_a_deadline_lets_the_first_chunk_pass_and_no_more() -> None:
+def test_a_deadline_lets_the_first_row_pass_and_no_more() -> None:
     rows = [1, 2, 3, 4, 5]
-    assert list(Deadline(0.0).within(rows, 2)) == [[1, 2]]
-    assert list(Deadline(time.monotonic() + 60).within(rows, 2)) == [
-        [1, 2],
-        [3, 4],
-        [5],
-    ]
+    assert list(Deadline(0.0).within(rows, 2)) == [[1]]
+    in_time = Deadline(time.monotonic() + 60).within(rows, 2)
+    assert list(in_time) == [[1], [2, 3], [4, 5]]
     assert list(Deadline(None).within(rows, 2)) == [rows]
+    assert list(Deadline(0.0).within([], 2)) == []
+
+
+def test_no_chunk_is_begun_that_the_pace_so_far_would_not_end_in_time() -> None:
+    began = time.monotonic()
+    seconds = 0.02
+    chunks = []
+    for chunk in Deadline(began + 10.5 * seconds).within(range(1000), 64):
+        time.sleep(seconds * len(chunk))
+        chunks.append(len(chunk))
+    assert chunks[0] == 1 and sum(chunks) <= 10
+    assert time.monotonic() - began < 20 * seconds
 
 
 def test_a_part_ends_before_the_whole_and_never_if_that_never_does() -> None:
@@ -49,5 +58,5 @@ def test_evaluation_out_of_time_measures_a_part(workspace: Workspace) -> None:
     assert run.code == 0
     report = json.loads((run.out / "report.json").read_text())
     part = report["implied_test"]
-    assert part["pairs"] == 2 and part["left_out"] > 0
-    assert report["kl"]["sequences"] == 2
+    assert part["pairs"] == 1 and part["left_out"] > 0
+    assert report["kl"]["sequences"] == 1

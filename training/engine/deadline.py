@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Self, TypeVar
@@ -47,13 +48,20 @@ class Deadline:
     def within(self, rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         """Yield the rows in chunks until the time is out; the first one always.
 
-        Without a deadline all rows come as one chunk, so that sorting them by length
-        loses nothing.
+        The first chunk is one row and the next are at most twice the last, so that a
+        slow machine shows its pace early; none is larger than ``size``, or than what
+        that pace lets end in time. Without a deadline all rows come as one chunk, so
+        that sorting them by length loses nothing.
         """
         if self.ends is None:
             yield rows
             return
-        for start in range(0, len(rows), size):
-            if start and self.over:
+        began, done, chunk = time.monotonic(), 0, 1
+        while done < len(rows):
+            yield rows[done : done + chunk]
+            done += chunk
+            now = time.monotonic()
+            fits = math.floor((self.ends - now) / max((now - began) / done, 1e-9))
+            chunk = min(2 * chunk, size, fits)
+            if chunk < 1:
                 return
-            yield rows[start : start + size]

@@ -94,6 +94,7 @@ def kl_estimate(
     reference: Loaded,
     completions: Sequence[Completion],
     *,
+    deadline: Deadline,
     batch_size: int,
     tick: Tick | None = None,
 ) -> dict[str, Any]:
@@ -102,23 +103,27 @@ def kl_estimate(
     The mean of log policy(y|x) - log reference(y|x) over completions drawn from the
     policy at temperature 1 with nothing cut from its distribution; unbiased for the
     divergence of sequences up to the length limit. Single terms may be negative.
+    A deadline leaves out the completions drawn last.
 
     Source: Stiennon et al. 2020, section 3.4; the k1 estimator of Schulman 2020.
     """
     pad = int(policy.tokenizer.pad_token_id or 0)
-    own, other = (
-        completion_logprobs(
-            model.model,
-            [c.prompt_ids for c in completions],
-            [c.ids for c in completions],
-            pad_token_id=pad,
-            batch_size=batch_size,
-            tick=tick,
+    terms: list[float] = []
+    tokens = 0
+    for chunk in deadline.within(completions, batch_size):
+        own, other = (
+            completion_logprobs(
+                model.model,
+                [c.prompt_ids for c in chunk],
+                [c.ids for c in chunk],
+                pad_token_id=pad,
+                batch_size=batch_size,
+                tick=tick,
+            )
+            for model in (policy, reference)
         )
-        for model in (policy, reference)
-    )
-    terms = [a.total - b.total for a, b in zip(own, other, strict=True)]
-    tokens = sum(a.tokens for a in own)
+        terms += [a.total - b.total for a, b in zip(own, other, strict=True)]
+        tokens += sum(a.tokens for a in own)
     mean, error = mean_and_error(terms)
     return {
         "kl": mean,

@@ -29,7 +29,7 @@ from training.engine.tasks.score import pair_gaps, score_completions, trained_le
 
 TRAIN_PAIRS = 256
 """A policy's accuracy on training pairs is measured on at most this many."""
-TIME_SHARES = {"train": 0.15, "test": 0.25, "kl": 0.35, "win": 1.0}
+TIME_SHARES = {"train": 0.15, "test": 0.25, "drawn": 0.3, "kl": 0.2, "win": 0.85}
 """Of the time left under ``limits.seconds`` when a part of a policy's report begins."""
 GOLD = "gold"
 """Name of the specification's model that best-of-n is scored by, if it is given."""
@@ -98,16 +98,20 @@ def evaluate_policy(context: RunContext) -> tuple[dict[str, Any], dict[str, Any]
                 metrics[f"ranking_accuracy/{kind}/{name}"] = found
     if prompts:
         free = replace(sampling_settings(context), temperature=1.0, top_p=1.0)
-        drawn = _draw(
+        (drawn,) = _draw(
             context,
-            policy,
+            [policy],
             prompts,
             free,
             label="sampling for KL",
-            deadline=deadline.part(TIME_SHARES["kl"]),
+            deadline=deadline.part(TIME_SHARES["drawn"]),
         )
         report["kl"] = kl_estimate(
-            policy, reference, drawn, batch_size=context.integer("batch_size")
+            policy,
+            reference,
+            drawn,
+            deadline=deadline.part(TIME_SHARES["kl"]),
+            batch_size=context.integer("batch_size"),
         )
         metrics["kl"] = report["kl"]["kl"]
         metrics["kl/standard_error"] = report["kl"]["standard_error"]
@@ -176,24 +180,25 @@ def _prompts(context: RunContext, pairs: list[Pair]) -> list[Prompt]:
 
 def _draw(
     context: RunContext,
-    loaded: Loaded,
-    prompts: list[Prompt],
+    models: Sequence[Loaded],
+    prompts: Sequence[Prompt],
     settings: Sampling,
     *,
     label: str,
     deadline: Deadline,
-) -> list[Completion]:
-    """Sample until all prompts are answered or the time is out."""
+) -> list[list[Completion]]:
+    """Return each model's answers to the same prompts: all, or what the time allows."""
     samples = context.integer("samples")
-    drawn: list[Completion] = []
-    with Progress(
-        context, total=len(prompts) * samples, unit="completions", label=label
-    ) as progress:
-        for batch in sample(loaded, prompts, samples, settings):
-            drawn += batch
-            progress.tick(len(batch))
-            if deadline.over:
-                break
+    drawn: list[list[Completion]] = [[] for _ in models]
+    total = len(models) * len(prompts) * samples
+    with Progress(context, total=total, unit="completions", label=label) as progress:
+        for chunk in deadline.within(prompts, settings.batch_size):
+            # A batch is one completion or more, so no two batches share a seed.
+            seeded = replace(settings, seed=settings.seed + len(drawn[0]))
+            for model, found in zip(models, drawn, strict=True):
+                for batch in sample(model, chunk, samples, seeded):
+                    found += batch
+                    progress.tick(len(batch))
     return drawn
 
 
@@ -207,27 +212,14 @@ def _compare(
     kl: float,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return what the answers say, under the reward model if one is given; a table."""
-    settings = sampling_settings(context)
-    ours = _draw(
+    ours, theirs = _draw(
         context,
-        policy,
+        [policy, reference],
         prompts,
-        settings,
-        label="sampling the policy",
-        deadline=deadline.part(0.5),
+        sampling_settings(context),
+        label="sampling the policy and the reference",
+        deadline=deadline,
     )
-    drawn = {(completion.prompt_id, completion.sample) for completion in ours}
-    answered = {prompt_id for prompt_id, _ in drawn}
-    others = _draw(
-        context,
-        reference,
-        [prompt for prompt in prompts if prompt.prompt_id in answered],
-        settings,
-        label="sampling the reference",
-        # The same prompts, whatever it takes: they are compared one by one.
-        deadline=Deadline(None),
-    )
-    theirs = [c for c in others if (c.prompt_id, c.sample) in drawn]
     messages = {prompt.prompt_id: prompt.messages for prompt in prompts}
     table: list[dict[str, Any]] = [
         {
