@@ -17,7 +17,7 @@ OFFLINE := DATABASE_URL=postgresql://nobody@127.0.0.1:1/none REDIS_URL=redis://1
 STAGE := .ci/stage $(TIMES)
 
 .PHONY: help setup setup-dev demo up test loop bench lint types format unit browser \
-	test-install test-frontend test-lint test-unit test-engine test-methods test-runs \
+	test-install test-frontend test-lint test-queue test-rooms test-engine test-methods test-runs \
 	test-browser test-loop test-smoke \
 	frontend lock clean
 
@@ -46,7 +46,8 @@ test: ## install what is missing, then run the whole suite
 	@mv .venv/.times.new $(TIMES)
 	@$(STAGE) "front end" 2 $(MAKE) test-frontend
 	@$(STAGE) "lint and types" 2 $(MAKE) test-lint
-	@$(STAGE) "units, queue and races" 5 $(MAKE) test-unit
+	@$(STAGE) "queue and races" 5 $(MAKE) test-queue
+	@$(STAGE) "workers and rounds" 5 $(MAKE) test-rooms
 	@$(STAGE) "engine" 5 $(MAKE) test-engine
 	@$(STAGE) "browser" 6 $(MAKE) test-browser
 	@$(STAGE) "tiny loop" 3 $(MAKE) test-loop
@@ -64,14 +65,19 @@ test-lint:
 	@$(MAKE) --jobs=2 --output-sync=target lint types
 
 # Several at once, each with servers of its own: they wait for processes mostly. Files
-# are handed out as they are named, those that wait longest first.
+# are handed out as they are named, those that wait longest first. What people answer is
+# one stage; what is made of it (training rooms, workers, processes) is the other.
 APART := --dist loadfile --no-loadscope-reorder --numprocesses
-LONGEST := tests/workers/ tests/config/
-ROOMS := $(LONGEST) $(filter-out $(LONGEST) tests/engine/ tests/bench/ %__/,\
-	$(sort $(wildcard tests/*/))) $(sort $(wildcard tests/test_*.py))
+ROOMS := tests/workers/ tests/config/ $(filter-out tests/workers/ tests/config/ \
+	tests/annotation/ tests/browser/ tests/engine/ tests/bench/ %__/,\
+	$(sort $(wildcard tests/*/)))
+WITHOUT := not (browser or loop or smoke)
 
-test-unit:
-	@$(PYTEST) $(APART) 3 -m "not (browser or loop or smoke)" $(ROOMS)
+test-queue:
+	@$(PYTEST) $(APART) 3 -m "$(WITHOUT)" tests/annotation $(sort $(wildcard tests/test_*.py))
+
+test-rooms:
+	@$(PYTEST) $(APART) 3 -m "$(WITHOUT)" $(ROOMS)
 
 # Two at once, a core each: the identities of the methods, and whole runs.
 test-engine:
