@@ -327,9 +327,9 @@ def test_the_report_tells_accuracy_apart_by_tag(
     assert report["calibration"]["temperature"] > 0
 
 
-def test_intervals_of_one_pair_have_no_width() -> None:
+def test_one_pair_leaves_much_open() -> None:
     one = interval([1.0], [tagged("g")], resamples=100, seed=0)
-    assert (one.low, one.high) == (1.0, 1.0)
+    assert one.high == 1 and one.low < 0.25
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

@@ -75,9 +75,20 @@ def test_reliability_table_counts_every_prediction_once(gaps: list[float]) -> No
             assert row.low - 1e-9 <= row.confidence <= row.high + 1e-9
 
 
-def test_bootstrap_of_one_value_has_no_width() -> None:
-    interval = bootstrap_mean([0.5] * 8, list("aabbccdd"))
-    assert (interval.value, interval.low, interval.high) == (0.5, 0.5, 0.5)
+def test_one_observation_says_nothing_of_the_spread() -> None:
+    alone = bootstrap_mean([2.0, 3.0], ["a", "a"])
+    assert alone.as_dict() == {"value": 2.5, "low": None, "high": None, "level": 0.95}
+    assert not alone.excludes_zero
+
+
+def test_shares_that_are_all_equal_are_not_certain() -> None:
+    every = bootstrap_mean([1.0] * 10, [str(i) for i in range(10)], shares=True)
+    # Wilson's bound at k = n is n / (n + z^2).
+    assert every.high == 1 and every.low == pytest.approx(10 / (10 + 1.959964**2))
+    texts = [(f"a{i}", f"b{i}") for i in range(10)]
+    assert bootstrap_over_items([1.0] * 10, texts, shares=True) == every
+    none = bootstrap_mean([0.0], ["a"], shares=True)
+    assert none.low == 0 and 0.75 < none.high < 0.85
 
 
 def test_bootstrap_keeps_groups_together() -> None:

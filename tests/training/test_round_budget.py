@@ -29,8 +29,8 @@ def settings(**given: Any) -> RoundSettings:
 
 def test_a_run_gets_its_share_of_what_is_left(found: Round) -> None:
     told = settings(budget_seconds=1100)
-    assert share(found, told, "reward") == pytest.approx(200, abs=2)
-    assert share(found, told, "policy") == pytest.approx(470, abs=5)
+    assert share(found, told, "reward") == pytest.approx(160, abs=2)
+    assert share(found, told, "policy") == pytest.approx(420, abs=5)
 
 
 def test_a_run_that_comes_too_late_still_does_its_least(found: Round) -> None:

@@ -7,7 +7,7 @@ from training.services.round_settings import RoundSettings
 
 # Of the seconds left when a run is launched, so what one leaves unused goes to those
 # after it. Two runs sample at that moment; two evaluate, the reward model's briefly.
-SHARES = {"reward": 0.2, "policy": 0.47, "sampling": 0.23, "evaluation": 0.6}
+SHARES = {"reward": 0.16, "policy": 0.42, "sampling": 0.22, "evaluation": 0.65}
 # A run loads its model and does one batch, however late it is.
 LEAST_SECONDS = 1.0
 

@@ -117,7 +117,11 @@ def win_rate(
     """
     groups = policy.prompt_ids
     rate = bootstrap_mean(
-        pair_credit(gaps).tolist(), groups, resamples=resamples, seed=seed
+        pair_credit(gaps).tolist(),
+        groups,
+        shares=True,
+        resamples=resamples,
+        seed=seed,
     )
     gains = [a - b for a, b in zip(policy.scores, reference.scores, strict=True)]
     gain = bootstrap_mean(gains, groups, resamples=resamples, seed=seed)

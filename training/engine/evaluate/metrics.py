@@ -6,8 +6,10 @@ rejected one's; a perfect model has only positive gaps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -106,19 +108,22 @@ def expected_calibration_error(gaps: Numbers, bins: int = 10) -> float:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with a bootstrap interval of the given level."""
+    """An estimate with a bootstrap interval of the given level.
+
+    One observation says nothing of the spread: then the bounds are infinite.
+    """
 
     value: float
     low: float
     high: float
     level: float = 0.95
 
-    def as_dict(self) -> dict[str, float]:
-        """Return the numbers for a report."""
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the numbers for a report, null for a bound that is not known."""
         return {
             "value": self.value,
-            "low": self.low,
-            "high": self.high,
+            "low": self.low if math.isfinite(self.low) else None,
+            "high": self.high if math.isfinite(self.high) else None,
             "level": self.level,
         }
 
@@ -128,10 +133,35 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
+def of_equal_values(
+    value: float, count: int, *, shares: bool, level: float
+) -> Interval:
+    """Return the interval of a mean whose bootstrap has nothing to vary.
+
+    Resampling equal values, or one alone, gives the same mean each time, which looks
+    certain and is not. For shares of tries the score interval still holds.
+
+    Args:
+        count: how many independent observations gave this value.
+        shares: the values lie between 0 and 1.
+
+    Source: Wilson 1927; Brown, Cai and DasGupta 2001, eq. 4.
+    """
+    if shares:
+        z = NormalDist().inv_cdf((1 + level) / 2)
+        middle = (value + z**2 / (2 * count)) / (1 + z**2 / count)
+        spread = value * (1 - value) / count + z**2 / (4 * count**2)
+        half = z * math.sqrt(spread) / (1 + z**2 / count)
+        return Interval(value, max(middle - half, 0.0), min(middle + half, 1.0), level)
+    bound = math.inf if count == 1 else 0.0
+    return Interval(value, value - bound, value + bound, level)
+
+
 def bootstrap_mean(
     values: Sequence[float],
     groups: Sequence[str],
     *,
+    shares: bool = False,
     resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
@@ -144,6 +174,7 @@ def bootstrap_mean(
     Args:
         values: one number a row; a paired difference for a paired test.
         groups: the group of each row.
+        shares: the values lie between 0 and 1 (`of_equal_values`).
 
     Raises:
         ValueError: if there are no rows or the lengths differ.
@@ -158,6 +189,9 @@ def bootstrap_mean(
     _, place = np.unique(np.asarray(groups), return_inverse=True)
     sums = np.bincount(place, weights=np.asarray(values, dtype=np.float64))
     counts = np.bincount(place).astype(np.float64)
+    if len(sums) == 1 or np.ptp(sums / counts) == 0:
+        mean = float(np.mean(values))
+        return of_equal_values(mean, len(sums), shares=shares, level=level)
     draw = np.random.default_rng(seed)
     picks = draw.integers(0, len(sums), size=(resamples, len(sums)))
     means = sums[picks].sum(axis=1) / counts[picks].sum(axis=1)
@@ -170,6 +204,7 @@ def bootstrap_over_items(
     values: Sequence[float],
     items: Sequence[tuple[str, ...]],
     *,
+    shares: bool = False,
     resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
@@ -186,6 +221,7 @@ def bootstrap_over_items(
     Args:
         values: one number a row.
         items: the texts of each row.
+        shares: the values lie between 0 and 1 (`of_equal_values`).
 
     Raises:
         ValueError: if there are no rows or the lengths differ.
@@ -202,6 +238,8 @@ def bootstrap_over_items(
     index = {name: i for i, name in enumerate(names)}
     number = np.asarray(values, dtype=np.float64)
     mean = number.mean()
+    if np.ptp(number) == 0:
+        return of_equal_values(float(mean), len(number), shares=shares, level=level)
     influence = np.zeros(len(names))
     for residual, row in zip((number - mean) / len(number), items, strict=True):
         for name in set(row):

@@ -34,15 +34,22 @@ def resampling_unit(pairs: Sequence[Pair]) -> Unit:
 
 
 def interval(
-    values: Sequence[float], pairs: Sequence[Pair], *, resamples: int, seed: int
+    values: Sequence[float],
+    pairs: Sequence[Pair],
+    *,
+    shares: bool = True,
+    resamples: int,
+    seed: int,
 ) -> Interval:
-    """Return the mean of one number a pair, with the interval that suits the data."""
+    """Return the mean of one number a pair, with the interval that suits the data.
+
+    Args:
+        shares: the numbers are credits between 0 and 1; false: differences of them.
+    """
+    options: dict[str, Any] = {"shares": shares, "resamples": resamples, "seed": seed}
     if resampling_unit(pairs) == "groups":
-        return bootstrap_mean(
-            values, [pair.group for pair in pairs], resamples=resamples, seed=seed
-        )
-    items = items_of(pairs, "texts")
-    return bootstrap_over_items(values, items, resamples=resamples, seed=seed)
+        return bootstrap_mean(values, [pair.group for pair in pairs], **options)
+    return bootstrap_over_items(values, items_of(pairs, "texts"), **options)
 
 
 def items_of(pairs: Sequence[Pair], unit: Unit) -> list[tuple[str, ...]]:
@@ -76,8 +83,10 @@ def reward_report(
     credit = pair_credit(gaps)
     unit = resampling_unit(pairs)
 
-    def estimate(values: Sequence[float], of: Sequence[Pair] = pairs) -> Interval:
-        return interval(values, of, resamples=resamples, seed=seed)
+    def estimate(
+        values: Sequence[float], of: Sequence[Pair] = pairs, *, shares: bool = True
+    ) -> Interval:
+        return interval(values, of, shares=shares, resamples=resamples, seed=seed)
 
     report: dict[str, Any] = {
         "pairs": len(pairs),
@@ -102,7 +111,7 @@ def reward_report(
         return report
     for name, rival in baselines.all_of(train, pairs, seed=seed).items():
         theirs = pair_credit(rival)
-        difference = estimate((credit - theirs).tolist())
+        difference = estimate((credit - theirs).tolist(), shares=False)
         report["baselines"][name] = {
             "accuracy": estimate(theirs.tolist()).as_dict(),
             "difference": difference.as_dict(),

@@ -104,6 +104,9 @@ def length_controlled(
     rates = probability(np.array(thetas))
     tail = (1 - level) / 2
     low, high = np.quantile(rates, [tail, 1 - tail])
+    if size == 1:
+        # One prompt says nothing of how others would vary.
+        low, high = 0.0, 1.0
     rate = float(probability([theta])[0])
     return {
         "win_rate": Interval(rate, float(low), float(high), level).as_dict(),

@@ -103,7 +103,11 @@ def _best_of_n(report: Report) -> str:
         svg.Series(
             name,
             [(row["n"], row["score"]["value"]) for row in rows],
-            [(row["n"], row["score"]["low"], row["score"]["high"]) for row in rows],
+            [
+                (row["n"], row["score"]["low"], row["score"]["high"])
+                for row in rows
+                if row["score"]["low"] is not None
+            ],
         )
         for name, rows in curves.items()
         if rows
