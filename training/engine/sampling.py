@@ -10,6 +10,7 @@ import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from training.engine.data import Messages, render, shorten
+from training.engine.drawn import Watched
 from training.engine.models import Loaded
 from training.engine.scorers import completion_logprobs
 
@@ -137,7 +138,8 @@ def sample(
 
 def options(settings: Sampling) -> dict[str, Any]:
     """Return how `generate` draws: from the cut distribution, or greedily at 0."""
-    common = {"max_new_tokens": settings.max_new_tokens}
+    # A model's own settings may punish repetition: that is another distribution.
+    common = {"max_new_tokens": settings.max_new_tokens, "repetition_penalty": 1.0}
     if settings.temperature <= 0:
         greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         return common | greedy
@@ -181,25 +183,27 @@ def sample_batch(
         mask[place, width - len(row) :] = 1
     torch.manual_seed(seed)
     stops = stop_ids(loaded)
+    watched = Watched()
     output = model.generate(
         input_ids=ids.to(model.device),
         attention_mask=mask.to(model.device),
         eos_token_id=stops,
         pad_token_id=pad_id,
-        logits_processor=_steered(settings, mask.to(model.device)),
+        logits_processor=_processors(watched, settings, mask.to(model.device)),
         **options(settings),
     )
     bodies = [
         _until_stop([*start, *row][: settings.max_new_tokens], stops)
         for start, row in zip(starts, output[:, width:].tolist(), strict=True)
     ]
-    logprobs = completion_logprobs(
-        model,
-        heads,
-        [body for body, _ in bodies],
-        pad_token_id=pad_id,
-        batch_size=settings.batch_size,
-    )
+    if begun is None:
+        kept = watched.logprobs(output[:, width:])
+        totals = [
+            float(row[: len(body)].sum())
+            for row, (body, _) in zip(kept, bodies, strict=True)
+        ]
+    else:
+        totals = _totals(loaded, heads, [b for b, _ in bodies], settings.batch_size)
     return [
         Completion(
             prompt_id=prompt.prompt_id,
@@ -208,19 +212,39 @@ def sample_batch(
             finish_reason="stop" if stopped else "length",
             prompt_ids=head,
             ids=body,
-            mean_logprob=logprob.mean,
+            mean_logprob=total / len(body),
         )
-        for (prompt, number), head, (body, stopped), logprob in zip(
-            jobs, heads, bodies, logprobs, strict=True
+        for (prompt, number), head, (body, stopped), total in zip(
+            jobs, heads, bodies, totals, strict=True
         )
     ]
 
 
-def _steered(settings: Sampling, mask: torch.Tensor) -> LogitsProcessorList | None:
-    """Return what changes the logits of a batch with this mask, (B, P)."""
-    if settings.steer is None:
-        return None
-    return LogitsProcessorList([settings.steer(mask)])
+def _totals(
+    loaded: Loaded,
+    heads: list[list[int]],
+    bodies: list[list[int]],
+    batch_size: int,
+) -> list[float]:
+    """Return log p(completion | prompt), also of tokens that were not drawn here."""
+    found = completion_logprobs(
+        loaded.model,
+        heads,
+        bodies,
+        pad_token_id=int(loaded.tokenizer.pad_token_id or 0),
+        batch_size=batch_size,
+    )
+    return [each.total for each in found]
+
+
+def _processors(
+    watched: Watched, settings: Sampling, mask: torch.Tensor
+) -> LogitsProcessorList:
+    """Return what sees, and then what changes, the logits of a batch with this mask."""
+    found: list[LogitsProcessor] = [watched]
+    if settings.steer is not None:
+        found.append(settings.steer(mask))
+    return LogitsProcessorList(found)
 
 
 def _until_stop(ids: list[int], stops: list[int]) -> tuple[list[int], bool]:

@@ -90,7 +90,6 @@ def implied_accuracy(
 
 
 def kl_estimate(
-    policy: Loaded,
     reference: Loaded,
     completions: Sequence[Completion],
     *,
@@ -107,23 +106,20 @@ def kl_estimate(
 
     Source: Stiennon et al. 2020, section 3.4; the k1 estimator of Schulman 2020.
     """
-    pad = int(policy.tokenizer.pad_token_id or 0)
     terms: list[float] = []
     tokens = 0
     for chunk in deadline.within(completions, batch_size):
-        own, other = (
-            completion_logprobs(
-                model.model,
-                [c.prompt_ids for c in chunk],
-                [c.ids for c in chunk],
-                pad_token_id=pad,
-                batch_size=batch_size,
-                tick=tick,
-            )
-            for model in (policy, reference)
+        found = completion_logprobs(
+            reference.model,
+            [c.prompt_ids for c in chunk],
+            [c.ids for c in chunk],
+            pad_token_id=int(reference.tokenizer.pad_token_id or 0),
+            batch_size=batch_size,
+            tick=tick,
         )
-        terms += [a.total - b.total for a, b in zip(own, other, strict=True)]
-        tokens += sum(a.tokens for a in own)
+        for drawn, other in zip(chunk, found, strict=True):
+            terms.append(drawn.mean_logprob * len(drawn.ids) - other.total)
+            tokens += other.tokens
     mean, error = mean_and_error(terms)
     return {
         "kl": mean,

@@ -29,7 +29,7 @@ from training.engine.tasks.score import pair_gaps, score_completions, trained_le
 
 TRAIN_PAIRS = 256
 """A policy's accuracy on training pairs is measured on at most this many."""
-TIME_SHARES = {"train": 0.15, "test": 0.25, "drawn": 0.3, "kl": 0.2, "win": 0.85}
+TIME_SHARES = {"train": 0.15, "test": 0.25, "drawn": 0.35, "kl": 0.15, "win": 0.85}
 """Of the time left under ``limits.seconds`` when a part of a policy's report begins."""
 GOLD = "gold"
 """Name of the specification's model that best-of-n is scored by, if it is given."""
@@ -107,7 +107,6 @@ def evaluate_policy(context: RunContext) -> tuple[dict[str, Any], dict[str, Any]
             deadline=deadline.part(TIME_SHARES["drawn"]),
         )
         report["kl"] = kl_estimate(
-            policy,
             reference,
             drawn,
             deadline=deadline.part(TIME_SHARES["kl"]),

@@ -126,6 +126,7 @@ def interval_words(found: Any) -> str:
     """Write a number with its interval."""
     if not isinstance(found, dict):
         return "–"
-    return (
-        f"{number(found['value'])} ({number(found['low'])} to {number(found['high'])})"
-    )
+    value, low, high = (found[key] for key in ("value", "low", "high"))
+    if low is None or high is None:
+        return f"{number(value)} (too few to say how surely)"
+    return f"{number(value)} ({number(low)} to {number(high)})"
