@@ -26,6 +26,7 @@ TRIAL_TASKS = 3
 # A task that failed so often is left alone until somebody starts the judge by hand.
 FAILS_AT_MOST = 3
 TRY, RUN = "workers.try_judge", "workers.run_judge_row"
+TAG = "workers.tag_by_judge"
 
 
 def judge_for_model(*, project: Project, model: UUID, name: str) -> Judge:
@@ -108,6 +109,13 @@ def start_batch(judge: Judge) -> None:
     if judge.state == Judge.State.STOPPED:
         resume(judge)
     enqueue(RUN, judge.pk, queue="judge")
+
+
+def start_tags(judge: Judge) -> None:
+    """Let a judge say of the project's prompts what kind of request they are."""
+    if judge.state == Judge.State.STOPPED:
+        resume(judge)
+    enqueue(TAG, judge.pk, queue="judge")
 
 
 def actors_of(judge: Judge) -> QuerySet[Actor]:

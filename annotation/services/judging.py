@@ -152,6 +152,7 @@ def record(*, actor: Actor, answers: Sequence[JudgeAnswer]) -> int:
         tasks = {
             task.pk: task
             for task in Task.objects.select_for_update(of=("self",))
+            .only("project", "protocol", "route", "overlap", "leased", "counted")
             .filter(pk__in={answer.task for answer in answers})
             .order_by("pk")
         }

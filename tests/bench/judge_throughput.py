@@ -96,12 +96,12 @@ def study(arguments: argparse.Namespace, url: str) -> dict[str, Any]:
     from annotation.services.judge_settings import parse_settings
     from tests.factories import make_project, make_tasks
     from workers.judges import Judged, judge_tasks
-    from workers.judges.asking import presented
     from workers.judges.calls import Call
     from workers.judges.choosing import LETTER_TOKENS
     from workers.judges.endpoint import Endpoint
     from workers.judges.instructions import ONE_LETTER, as_messages
     from workers.judges.ledger import Ledger
+    from workers.judges.presenting import presented
 
     told = {
         "url": url,

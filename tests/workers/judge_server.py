@@ -60,6 +60,8 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body leave in two writes: the second must not wait for a receipt.
+    disable_nagle_algorithm = True
     server: Server
 
     def do_POST(self) -> None:

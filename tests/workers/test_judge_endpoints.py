@@ -237,11 +237,11 @@ def test_a_budget_stops_in_the_middle_and_goes_on_later(project: Project) -> Non
 
 def judge_cost(judge: Judge, task: Task) -> Decimal:
     """Return the most that one call of the tests' pairs may cost."""
-    from workers.judges.asking import presented
     from workers.judges.calls import Call
     from workers.judges.choosing import LETTER_TOKENS
     from workers.judges.instructions import ONE_LETTER, as_messages
     from workers.judges.ledger import Ledger
+    from workers.judges.presenting import presented
 
     item = next(iter(presented([task.pk])))
     question = item.questions[0]

@@ -21,8 +21,8 @@ from training.models import ModelVersion
 from training.services import health, upkeep
 from training.services.promoting import base_model
 from workers.judges import Judged, ask, judge_tasks
-from workers.judges.asking import presented
 from workers.judges.instructions import as_messages, fence
+from workers.judges.presenting import presented
 from workers.judges.registry import local_model, reward_judge
 
 pytestmark = pytest.mark.django_db

@@ -16,11 +16,18 @@ from annotation.quality.summary import Share
 from annotation.services.judge_cards import card_of
 from annotation.services.judge_ledgers import maybe_paid
 from annotation.services.judge_settings import JudgeSettings
-from annotation.services.judges import pause, start_batch, start_trial, waiting_for
+from annotation.services.judges import (
+    pause,
+    start_batch,
+    start_tags,
+    start_trial,
+    waiting_for,
+)
 from annotation.show import address, badge, number
 from training.admin.judge_form import JudgeForm
 from training.models import ModelVersion
 
+WRITES = (Judge.Backend.ENDPOINT, Judge.Backend.MODEL)  # may answer in words
 FEW = 30  # pairs below which a card says so
 SHARES = (
     ("agreement", "agrees with people", ""),
@@ -157,6 +164,9 @@ class JudgePage(Scoped):
         elif verb == "start":
             start_batch(judge)
             messages.success(request, "A worker lets it answer what waits for it.")
+        elif verb == "tag" and judge.backend in WRITES:
+            start_tags(judge)
+            messages.success(request, "A worker lets it tag the project's prompts.")
         elif verb == "pause":
             pause(judge)
             messages.success(request, "Paused: it starts no further batch.")
@@ -211,6 +221,7 @@ class JudgePage(Scoped):
             per_answer=_per_answer(judge),
             maybe=maybe_paid(judge),
             may_change=may(request, "research", judge.project),
+            may_tag=judge.backend in WRITES,
         )
 
 

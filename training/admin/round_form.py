@@ -44,6 +44,7 @@ WHO = (
     "ai_cost",
     "max_spend",
     "ai_confidence",
+    "judge_doubt",
     "overlap",
 )
 """The settings that say who answers the queue."""
@@ -55,6 +56,7 @@ LABELS = {
     "ai_cost": "Cost of a judge's answer",
     "max_spend": "Money at most",
     "ai_confidence": "Sure enough for a judge",
+    "judge_doubt": "A judge's doubt",
     "overlap": "People for each pair",
 }
 WORDS: dict[str, dict[str, str]] = {"routing": POLICIES}

@@ -28,7 +28,7 @@ WORDS = {
     "escalation": "where the judge is unsure; a second person on conflict",
 }
 FIRST = ("project", "round", "policy", "human_cost", "ai_cost")
-NUMBERS = ("human_cost", "ai_cost", "floor", "threshold", "mixes", "seed")
+NUMBERS = ("human_cost", "ai_cost", "floor", "threshold", "doubt", "mixes", "seed")
 
 
 class RoutingForm(forms.Form):

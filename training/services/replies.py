@@ -74,9 +74,16 @@ def claim_beside(job: Job) -> Job | None:
     Args:
         job: what is being written: its talk's models are loaded, others are not.
     """
-    waiting = Reply.objects.filter(
-        state=Reply.State.QUEUED, model__in=job.models
-    ).order_by("beat_at")
+    return _claim_first(Reply.objects.filter(model__in=job.models))
+
+
+def claim_waiting() -> Job | None:
+    """Take the reply that waits longest, whichever model is to write it."""
+    return _claim_first(Reply.objects.all())
+
+
+def _claim_first(wanted: QuerySet[Reply]) -> Job | None:
+    waiting = wanted.filter(state=Reply.State.QUEUED).order_by("beat_at")
     # Others take them too: of a few, one is likely still there.
     for pk in list(waiting.values_list("pk", flat=True)[:BESIDE]):
         if (found := claim(pk)) is not None:

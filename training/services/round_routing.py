@@ -52,6 +52,15 @@ class WhoAnswers(BaseModel):
         le=1,
         description="Escalation leaves to the judge what it is at least this sure of.",
     )
+    judge_doubt: float | None = Field(
+        0.05,
+        ge=0,
+        le=0.5,
+        description="A judge that answers this close to even, takes another side in "
+        "the other order or gives no answer is in doubt: people are asked besides, as "
+        "far as the budget goes. Empty: they are not. A reward model's doubts are "
+        "known before it answers (ai_confidence).",
+    )
     audit_share: float = Field(
         0.1,
         ge=0,
@@ -78,6 +87,7 @@ class WhoAnswers(BaseModel):
             "ai_cost": self.ai_cost if self.judge else 0.0,
             "floor": max(self.audit_share, LEAST_FLOOR),
             "threshold": self.ai_confidence,
+            "doubt": self.judge_doubt if self.judge else None,
             "quotas": self.quotas,
             "demands": self.demands,
             "max_spend": self.max_spend,

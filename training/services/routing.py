@@ -192,7 +192,11 @@ def ask_to_measure(plan: RoutingPlan) -> RoutingPlan:
 
 
 def apply_decisions(
-    plan: RoutingPlan, wanted: Sequence[Wanted], *, spend: float = 0.0
+    plan: RoutingPlan,
+    wanted: Sequence[Wanted],
+    *,
+    spend: float = 0.0,
+    budget: float | None = None,
 ) -> dict[str, int]:
     """Set the routes in one transaction; return counts.
 
@@ -203,6 +207,7 @@ def apply_decisions(
 
     Args:
         spend: what it costs once every answer has come.
+        budget: what it may cost; what is over is for a judge's doubts (`doubts.py`).
     """
     by_task = {each.task: each for each in wanted}
     counts = dict.fromkeys(("human", "ai", "both", "skip", "untouched"), 0)
@@ -245,7 +250,11 @@ def apply_decisions(
         RoutingPlan.objects.filter(pk=plan.pk).update(
             state=State.APPLIED,
             counts=counts,
-            report={**fresh.report, "planned_spend": round(spend, 6)},
+            report={
+                **fresh.report,
+                "planned_spend": round(spend, 6),
+                "budget": budget,
+            },
             progress=1,
             doing="",
             applied_at=timezone.now(),

@@ -44,6 +44,14 @@ class RoutingSettings(BaseModel):
         le=1,
         description="Escalation leaves alone what the judge is at least this sure of.",
     )
+    doubt: float | None = Field(
+        None,
+        ge=0,
+        le=0.5,
+        description="A judge that answers this close to even, takes another side in "
+        "the other order or gives no answer is in doubt: people are asked besides, as "
+        "far as the money goes. Empty: they are not.",
+    )
     mixes: int = Field(
         250, ge=200, le=2000, description="Candidate mixes the prediction learns from."
     )

@@ -4,6 +4,7 @@
 is kept for every presentation; see docs/judges.md.
 """
 
-from workers.judges.asking import Judged, ask, judge_tasks
+from workers.judges.asking import ask, judge_tasks
+from workers.judges.keeping import Judged
 
 __all__ = ["Judged", "ask", "judge_tasks"]

@@ -63,10 +63,12 @@ class Driver:
     def run(self, items: Iterable[Presented], opened: Opened) -> Iterator[Ended]:
         """Yield every item with its answer, as they end."""
         coming = iter(items)
-        more = True
+        more, most = True, AHEAD * self._transport.width
+        # The senders get their first calls before anything is got ready beyond them.
+        room = self._transport.width
         while more or self._open or self._ended:
             fresh: list[Job] = []
-            while more and self._open < AHEAD * self._transport.width:
+            while more and self._open < room:
                 item = next(coming, None)
                 if item is None:
                     more = False
@@ -76,7 +78,9 @@ class Driver:
                 if self._advance(job, None):
                     fresh.append(job)
             self._ask(fresh)
-            if self._waiting and not self._ended:
+            room = most
+            is_full = not more or self._open >= most
+            if self._waiting and not self._ended and is_full:
                 self._ask(self._take_in())
             while self._ended:
                 yield self._ended.popleft()

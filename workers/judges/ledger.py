@@ -240,6 +240,8 @@ def count_cut_off(judge: Judge) -> int:
     """
     with transaction.atomic():
         left = list(judge.intents.order_by("pk"))
+        if not left:
+            return 0
         JudgeCall.objects.bulk_create(
             [
                 JudgeCall(
@@ -266,8 +268,7 @@ def count_cut_off(judge: Judge) -> int:
             spent=F("spent") + sum((r.cost for r in left), Decimal(0)),
         )
         judge.intents.all().delete()
-    if left:
-        judge.refresh_from_db()
+    judge.refresh_from_db()
     return len(left)
 
 

@@ -13,6 +13,7 @@ from annotation.services.judge_settings import (
 )
 from training.models import ModelVersion
 from workers.judges.base import Backend
+from workers.judges.calls import Transport
 from workers.judges.endpoint import Endpoint
 from workers.judges.ledger import Ledger
 from workers.judges.local import Local
@@ -53,6 +54,31 @@ def reward_judge(model: UUID, principle: str, tie_within: float) -> RewardJudge:
 def local_model(model: UUID) -> Local:
     """Return a causal model's transport; the last one asked stays loaded."""
     return Local(version_of(model))
+
+
+def transport_of(judge: Judge, ledger: Ledger) -> Transport:
+    """Return what carries calls to a judge that answers in words.
+
+    Raises:
+        InvalidInput: for one that writes no words, or cannot be called as it is set up.
+    """
+    if judge.backend == Judge.Backend.ENDPOINT:
+        try:
+            return Endpoint(settings_of(judge), ledger, judge.concurrency)
+        except ValueError as error:
+            raise _uncallable(error) from error
+    version = None
+    if judge.backend == Judge.Backend.MODEL:
+        version = version_of(judge.model_version)
+    if version is None or version.role not in WORDS:
+        kind = judge.get_backend_display() if version is None else "a reward model"
+        raise InvalidInput(
+            "This judge writes no words.",
+            expected="a judge that asks an endpoint, a policy or a judge's model",
+            found=f"{judge.name}: {kind}",
+            fix="Choose another judge.",
+        )
+    return local_model(version.pk)
 
 
 def _model(judge: Judge, settings: JudgeSettings, ledger: Ledger) -> Backend:
@@ -97,9 +123,13 @@ def backend_of(judge: Judge, ledger: Ledger) -> Backend:
     try:
         return BACKENDS[judge.backend](judge, settings_of(judge), ledger)
     except ValueError as error:
-        raise InvalidInput(
-            "The judge's endpoint cannot be called.",
-            expected="an address that this server may call",
-            found=str(error),
-            fix="Mend the judge's settings, or ask the operator.",
-        ) from error
+        raise _uncallable(error) from error
+
+
+def _uncallable(error: ValueError) -> InvalidInput:
+    return InvalidInput(
+        "The judge's endpoint cannot be called.",
+        expected="an address that this server may call",
+        found=str(error),
+        fix="Mend the judge's settings, or ask the operator.",
+    )

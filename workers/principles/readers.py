@@ -3,15 +3,13 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from annotation.errors import InvalidInput
 from annotation.models import Extraction, Judge
 from annotation.services.judge_settings import settings_of
 from workers.judges.base import Failure, Presented, Said
-from workers.judges.calls import Call, Conversation, Transport
+from workers.judges.calls import Call, Conversation
 from workers.judges.driving import Driver
-from workers.judges.endpoint import Endpoint
 from workers.judges.ledger import Ledger, locked
-from workers.judges.registry import local_model, version_of
+from workers.judges.registry import transport_of
 from workers.principles.base import Reader
 from workers.principles.judge import Chat, JudgeReader
 from workers.principles.rules import RuleReader
@@ -48,28 +46,7 @@ class Asked:
     def __init__(self, judge: Judge) -> None:
         self.ledger = Ledger(judge)
         self.settings = settings_of(judge)
-        self.transport = self._transport(judge)
-
-    def _transport(self, judge: Judge) -> Transport:
-        if judge.backend == Judge.Backend.ENDPOINT:
-            try:
-                return Endpoint(self.settings, self.ledger, judge.concurrency)
-            except ValueError as error:
-                raise InvalidInput(
-                    "The judge's endpoint cannot be called.",
-                    expected="an address that this server may call",
-                    found=str(error),
-                    fix="Mend the judge's settings, or ask the operator.",
-                ) from error
-        version = version_of(judge.model_version)
-        if version.role == version.Role.REWARD:
-            raise InvalidInput(
-                "A reward model reads no principles out of texts.",
-                expected="a judge that answers in words",
-                found=f"the reward model {version.name}",
-                fix="Choose another judge, or none for the reader by rules.",
-            )
-        return local_model(version.pk)
+        self.transport = transport_of(judge, self.ledger)
 
     def complete(self, chats: Sequence[Chat]) -> list[str]:
         """Return the reply to each chat; nothing for one that it could not answer.

@@ -149,5 +149,16 @@ def novelty(prompts: Floats, among: Floats) -> Floats:
     return found
 
 
-VERSIONS = {"words": 1, "vectors": 1}
+VERSIONS = {"words": 1, "vectors": 1, "judge": 1}
 """Raised whenever what an extractor says may differ."""
+
+
+def family_of(tag: str) -> str:
+    """Return the family of a tag such as `safety=low`."""
+    return tag.partition("=")[0]
+
+
+def with_judged(said: frozenset[str], judged: frozenset[str]) -> frozenset[str]:
+    """Return indicators with a judge's tags in place of those of the same families."""
+    families = {family_of(tag) for tag in judged}
+    return frozenset(t for t in said if family_of(t) not in families) | judged

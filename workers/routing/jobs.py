@@ -19,6 +19,7 @@ from workers.routing.record import read_pairs, vectors_of
 from workers.routing.scene import (
     LEAST_TARGET,
     Scene,
+    budget_of,
     decide,
     learned,
     pilot_and_target,
@@ -86,8 +87,12 @@ def _apply(row: RoutingPlan, scene: Scene, prediction: Prediction | None) -> Non
 
 def _set(row: RoutingPlan, scene: Scene, prediction: Prediction | None) -> None:
     decisions, _ = decide(scene, prediction, row.share or 0.0)
-    spend = cost(scene.items, decisions)
-    routing.apply_decisions(row, wanted(decisions), spend=spend)
+    routing.apply_decisions(
+        row,
+        wanted(decisions),
+        spend=cost(scene.items, decisions),
+        budget=budget_of(scene, row.share or 0.0),
+    )
 
 
 def measure(plan_id: int) -> dict[str, Any]:

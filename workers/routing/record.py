@@ -5,8 +5,9 @@ were computed without a task's own labels, nor its prompt's.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from django.db.models import Count
@@ -22,6 +23,7 @@ from workers.routing.extractors import (
     by_vectors,
     by_words,
     embed,
+    with_judged,
 )
 from workers.routing.items import Floats, Item
 from workers.routing.signals import Signals
@@ -144,6 +146,8 @@ def features_of(
 ) -> list[frozenset[str]]:
     """Return each task's indicators; what is stored in this version is not redone.
 
+    Where a judge has tagged a prompt (`tagging.py`), its tags stand for the others.
+
     Args:
         reference: what lengths are ranked among; these pairs if None.
     """
@@ -160,14 +164,18 @@ def features_of(
                 if name == "words"
                 else by_vectors(texts, vectors.at(missing), encoder, vectors.prompts)
             )
-            _store(name, [pairs.tasks[n] for n in missing], fresh)
+            store(name, [pairs.tasks[n] for n in missing], fresh)
             stored |= {
                 (pairs.tasks[n], name): features
                 for n, features in zip(missing, fresh, strict=True)
             }
         for n, task in enumerate(pairs.tasks):
             found[n] |= stored[task, name].indicators
-    return [frozenset(each) for each in found]
+    nothing = Features()
+    return [
+        with_judged(frozenset(each), stored.get((task, "judge"), nothing).tags)
+        for task, each in zip(pairs.tasks, found, strict=True)
+    ]
 
 
 def _stored(tasks: Sequence[int]) -> dict[tuple[int, str], Features]:
@@ -178,16 +186,28 @@ def _stored(tasks: Sequence[int]) -> dict[tuple[int, str], Features]:
     return found
 
 
-def _store(name: str, tasks: Sequence[int], features: Sequence[Features]) -> None:
+def store(
+    name: str,
+    tasks: Sequence[int],
+    features: Sequence[Features],
+    beside: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Keep what an extractor says of tasks, instead of what it said before.
+
+    Args:
+        beside: what else is kept with each, if anything.
+    """
     TaskFeatures.objects.bulk_create(
         [
             TaskFeatures(
                 task_id=task,
                 extractor=name,
                 version=VERSIONS[name],
-                values=each.as_json(),
+                values={**each.as_json(), **more},
             )
-            for task, each in zip(tasks, features, strict=True)
+            for task, each, more in zip(
+                tasks, features, beside or [{}] * len(tasks), strict=True
+            )
         ],
         batch_size=ROWS,
         update_conflicts=True,

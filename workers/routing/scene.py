@@ -207,10 +207,7 @@ def decide(
         threshold=settings.threshold,
         demands=frozenset(settings.demands),
     )
-    spend = spend_at(scene, share)
-    if settings.max_spend is not None:
-        spend = min(spend, settings.max_spend)
-    purse = Budget(spend, settings.floor)
+    purse = Budget(budget_of(scene, share), settings.floor)
     policy, note = settings.policy, ""
     try:
         found = plan(scene.items, purse, state, policy=policy, seed=settings.seed)
@@ -220,6 +217,12 @@ def decide(
             scene.items, purse, state, policy="uncertainty", seed=settings.seed
         )
     return found, note
+
+
+def budget_of(scene: Scene, share: float) -> float:
+    """Return what a plan may cost at people's share."""
+    spend, most = spend_at(scene, share), scene.settings.max_spend
+    return spend if most is None else min(spend, most)
 
 
 def spend_at(scene: Scene, share: float) -> float:

@@ -2,7 +2,7 @@
 
 The families are those of the hybrid-preferences paper. Likeness is the cosine of the
 prompt's sentence vector with descriptions of each value: rough, free and the same every
-time. A judge's tags may take their place under another extractor's name.
+time. A judge's tags (`tagging.py`) take their place where a judge was asked.
 """
 
 import re
@@ -112,6 +112,27 @@ FAMILIES = (
         },
     ),
 )
+
+RULES: Mapping[str, Mapping[str, str]] = {
+    "language": {
+        "english": "the request is written in English",
+        "other": "it is written in another language",
+    },
+    "complexity": {
+        "simple": "one plain demand",
+        "moderate": "a few demands or conditions",
+        "complex": "many demands or conditions at once",
+    },
+    "context": {
+        "yes": "it brings along material to work on, such as a text, code or data",
+        "no": "it brings along none",
+    },
+    "format": {
+        "yes": "it says how the answer is to look, such as its length or its form",
+        "no": "it does not",
+    },
+}
+"""The families that `rule_tags` reads off the text, and what their values mean."""
 
 
 def rule_tags(prompt: str) -> frozenset[str]:

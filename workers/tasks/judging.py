@@ -11,11 +11,13 @@ from annotation.services.judges import judge_for_model
 from config.celery import app
 from workers.judges.asking import judge_tasks, try_out
 from workers.judges.registry import version_of
+from workers.tasks.beside import replies_beside
 
 log = logging.getLogger(__name__)
 
 
 @app.task(name="workers.run_judge")
+@replies_beside()
 def run_judge(project_id: int, named: str) -> None:
     """Let a project's own judge answer: a judge's number, or a model's id."""
     project = Project.objects.get(pk=project_id)
@@ -29,6 +31,7 @@ def run_judge(project_id: int, named: str) -> None:
 
 
 @app.task(name="workers.run_judge_row")
+@replies_beside()
 def run_judge_row(judge_id: int) -> None:
     """Let a judge answer what waits for it."""
     judge = Judge.objects.get(pk=judge_id)
@@ -38,7 +41,22 @@ def run_judge_row(judge_id: int) -> None:
         log.warning("Judge %s did not answer: %s", judge, error)
 
 
+@app.task(name="workers.tag_by_judge")
+@replies_beside()
+def tag_by_judge(judge_id: int) -> None:
+    """Let a judge tag the prompts of its project's pairs, for routing."""
+    # Late: only the process that tags pays for the libraries.
+    from workers.routing.tagging import tag_tasks
+
+    judge = Judge.objects.get(pk=judge_id)
+    try:
+        log.info("Judge %s tagged: %s", judge, tag_tasks(judge=judge))
+    except HoneError as error:
+        log.warning("Judge %s did not tag: %s", judge, error)
+
+
 @app.task(name="workers.try_judge")
+@replies_beside()
 def try_judge(batch_id: int) -> None:
     """Ask a judge about a few tasks, to look at."""
     batch = JudgeBatch.objects.select_related("judge__project").get(pk=batch_id)

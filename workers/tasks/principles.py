@@ -5,11 +5,13 @@ import logging
 from annotation.errors import HoneError
 from config.celery import app
 from workers.principles.extracting import extract
+from workers.tasks.beside import replies_beside
 
 log = logging.getLogger(__name__)
 
 
 @app.task(name="workers.extract_principles")
+@replies_beside()
 def extract_principles(extraction_id: int) -> None:
     """Read a project's free texts for principles."""
     try:

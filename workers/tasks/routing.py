@@ -4,9 +4,11 @@ The jobs are imported late: only the process that decides pays for the libraries
 """
 
 from config.celery import app
+from workers.tasks.beside import replies_beside
 
 
 @app.task(name="workers.predict_routing")
+@replies_beside()
 def predict_routing(plan_id: int) -> None:
     """Predict what each budget would reach."""
     from workers.routing import jobs
@@ -15,6 +17,7 @@ def predict_routing(plan_id: int) -> None:
 
 
 @app.task(name="workers.apply_routing")
+@replies_beside()
 def apply_routing(plan_id: int) -> None:
     """Set the routes of a plan's tasks."""
     from workers.routing import jobs
@@ -23,6 +26,7 @@ def apply_routing(plan_id: int) -> None:
 
 
 @app.task(name="workers.measure_routing")
+@replies_beside()
 def measure_routing(plan_id: int) -> None:
     """Measure what an applied plan came to."""
     from workers.routing import jobs

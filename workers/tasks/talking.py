@@ -54,13 +54,19 @@ turns = Turns()
 def write_reply(reply: int) -> None:
     """Write a reply that waits for a writer, and beside it others that wait.
 
-    As long as it is being written, those that come in and want the same models are
-    taken too, LIVE_REPLIES_AT_ONCE together: each person sees their text grow. Then
-    whatever else is in the queue has its turn.
+    Then whatever else is in the queue has its turn.
     """
     job = replies.claim(reply)
-    if job is None:
-        return
+    if job is not None:
+        write_together(job)
+
+
+def write_together(job: replies.Job) -> None:
+    """Write a claimed reply.
+
+    As long as it is being written, those that come in and want the same models are
+    taken too, LIVE_REPLIES_AT_ONCE together: each person sees their text grow.
+    """
     most = settings.LIVE_REPLIES_AT_ONCE
     if most == 1:
         _write(job)

@@ -20,7 +20,7 @@ from training.services.freezing import create_snapshot, freeze
 from workers.curation.iterate import CurationSettings, iterate
 from workers.curation.verified import SHOTS, Turns, verified_pairs
 from workers.curation.votes import summary, vote
-from workers.judges.asking import presented
+from workers.judges.presenting import presented
 
 pytestmark = pytest.mark.django_db
 

@@ -12,9 +12,16 @@ from tqdm import tqdm
 from annotation.errors import HoneError, NotFound
 from annotation.models import Judge, Project
 from annotation.services.answers import named_project
-from annotation.services.judges import judge_for_model, resume, start_batch, waiting_for
+from annotation.services.judges import (
+    judge_for_model,
+    resume,
+    start_batch,
+    start_tags,
+    waiting_for,
+)
 from training.services.promoting import base_model
 from workers.judges.asking import judge_tasks
+from workers.judges.keeping import Judged
 from workers.judges.registry import version_of
 
 
@@ -33,6 +40,11 @@ class Command(BaseCommand):
             "--again", action="store_true", help="start it even if it was stopped"
         )
         parser.add_argument(
+            "--tags",
+            action="store_true",
+            help="ask what kind of request each prompt is instead, for routing",
+        )
+        parser.add_argument(
             "--later", action="store_true", help="leave it to a worker of queue judge"
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
@@ -43,15 +55,10 @@ class Command(BaseCommand):
             if options["again"]:
                 resume(judge)
             if options["later"]:
-                start_batch(judge)
+                start_tags(judge) if options["tags"] else start_batch(judge)
                 self.stdout.write("A worker of the queue judge will answer.")
                 return
-            waiting = waiting_for(judge).count()
-            total = min(waiting, options["limit"] or waiting)
-            with tqdm(total=total, unit=" tasks", disable=None, leave=False) as bar:
-                judged = judge_tasks(
-                    judge=judge, limit=options["limit"], progress=bar.update
-                )
+            judged = self._work(judge, options["limit"], tags=options["tags"])
         except HoneError as error:
             self.stderr.write(self.style.ERROR(str(error)))
             sys.exit(2)
@@ -75,6 +82,19 @@ class Command(BaseCommand):
                 )
             )
             sys.exit(3)
+
+    def _work(self, judge: Judge, limit: int | None, *, tags: bool) -> Judged:
+        if tags:
+            # Late: whoever only judges does not pay for the libraries.
+            from workers.routing.tagging import tag_tasks, untagged
+
+            waiting = untagged(judge).count()
+        else:
+            waiting = waiting_for(judge).count()
+        total = min(waiting, limit or waiting)
+        with tqdm(total=total, unit=" tasks", disable=None, leave=False) as bar:
+            work = tag_tasks if tags else judge_tasks
+            return work(judge=judge, limit=limit, progress=bar.update)
 
     def _judge(self, project: Project, options: dict[str, Any]) -> Judge:
         if options["judge"]:
