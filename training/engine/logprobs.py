@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils.checkpoint import checkpoint
 
 from training.engine.layout import Layout
+from training.engine.spared import embedding_by_rows, looked_at
 
 Norm = Literal["sum", "mean"]
 
@@ -37,13 +38,16 @@ def token_logprobs(model: Any, layout: Layout) -> Tensor:
     """
     plain = unwrapped(model)
     inputs = layout.inputs(plain)
-    if any(getattr(plain.config, key, None) for key in _OWN_HEAD):
-        logits = plain(**inputs).logits[layout.rows, layout.columns]  # (M, V)
-        values = _chosen(logits, layout.labels)
-    else:
-        hidden = plain.base_model(**inputs).last_hidden_state  # (R, L, H)
-        picked = hidden[layout.rows, layout.columns]  # (M, H)
-        values = _through_head(plain.get_output_embeddings(), picked, layout.labels)
+    scored = layout.rows * layout.ids.shape[1] + layout.columns
+    with looked_at(plain.base_model, scored), embedding_by_rows(plain):
+        if any(getattr(plain.config, key, None) for key in _OWN_HEAD):
+            logits = plain(**inputs).logits[layout.rows, layout.columns]  # (M, V)
+            values = _chosen(logits, layout.labels)
+        else:
+            hidden = plain.base_model(**inputs).last_hidden_state  # (R, L, H)
+            picked = hidden[layout.rows, layout.columns]  # (M, H)
+            head = plain.get_output_embeddings()
+            values = _through_head(head, picked, layout.labels)
     table = values.new_zeros(layout.mask.shape)  # (N, T)
     return table.index_put((layout.sequences, layout.indices), values)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from training.engine.layout import Layout
 from training.engine.logprobs import unwrapped
+from training.engine.spared import looked_at
 
 
 def sequence_scores(model: Any, layout: Layout) -> Tensor:
@@ -23,7 +24,9 @@ def sequence_scores(model: Any, layout: Layout) -> Tensor:
         layout: N branches; their last tokens are read.
     """
     plain = unwrapped(model)
-    hidden = plain.base_model(**layout.inputs(plain)).last_hidden_state  # (R, L, H)
+    backbone = plain.base_model
+    with looked_at(backbone, layout.lasts):
+        hidden = backbone(**layout.inputs(plain)).last_hidden_state  # (R, L, H)
     scores: Tensor = plain.score(hidden.flatten(0, 1)[layout.lasts])
     return scores
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ from training.engine.registry.rewards_algebra import Aggregation, Loss, Map
 from training.engine.rewards.aggregation import combine
 from training.engine.rewards.heads import Features, Output
 from training.engine.rewards.named_heads import HEADS
+from training.engine.spared import looked_at
 
 T = TypeVar("T")
 
@@ -98,9 +100,13 @@ class RewardModel(PreTrainedModel):
         """
         return work(self)
 
+    @property
+    def trunk(self) -> Any:
+        """The backbone below a language model's head, or all of it."""
+        return getattr(self.backbone, self.backbone.base_model_prefix, self.backbone)
+
     def _states(self, **inputs: Any) -> Tensor:
-        trunk = getattr(self.backbone, self.backbone.base_model_prefix, self.backbone)
-        return torch.as_tensor(trunk(**inputs).last_hidden_state).float()
+        return torch.as_tensor(self.trunk(**inputs).last_hidden_state).float()
 
     def features(
         self,
@@ -158,8 +164,15 @@ class RewardModel(PreTrainedModel):
         latent: Tensor | None,
     ) -> Features:
         inputs = layout.inputs(self.backbone)
-        states = self._states(**inputs).flatten(0, 1)  # (R * L, H)
         wants = self.head.wants
+        read = [layout.lasts, *([layout.splits] if "prompt" in wants else [])]
+        sparing = (
+            nullcontext()
+            if "tokens" in wants
+            else looked_at(self.trunk, torch.cat(read).unique())
+        )
+        with sparing:
+            states = self._states(**inputs).flatten(0, 1)  # (R * L, H)
         return Features(
             last=states[layout.lasts],
             # Each branch repeats its prompt's last token, which sees the prompt alone.
