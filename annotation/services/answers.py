@@ -22,6 +22,7 @@ from annotation.models import (
     Feedback,
     Project,
     Prompt,
+    Task,
     TaskCompletion,
 )
 from annotation.projections.consensus import consensus
@@ -188,7 +189,6 @@ NARROW = (
     "prompt",
     "round",
     "control",
-    "verified",
     "superseder",
     "protocol__number",
     "actor_id",
@@ -215,6 +215,7 @@ def stream_answers(
     """
     flagged = bad_tasks(project)
     apart = left_out(project)
+    verified = verified_prompts(project)
     rows = (
         _wanted(project, query)
         .annotate(
@@ -222,7 +223,6 @@ def stream_answers(
             prompt=F("assignment__task__prompt_id"),
             round=F("assignment__task__round"),
             control=F("assignment__task__is_control"),
-            verified=F("assignment__task__verified_pool"),
             superseder=Subquery(
                 Feedback.objects.filter(supersedes=OuterRef("pk")).values("pk")[:1]
             ),
@@ -233,17 +233,35 @@ def stream_answers(
     )
     portions = Portions()
     while chunk := list(islice(rows, portions.rows)):
-        kept = [row for row in chunk if _may_train(row, flagged, apart, tally.dropped)]
+        kept = [
+            row
+            for row in chunk
+            if _may_train(row, flagged, apart, verified, tally.dropped)
+        ]
         yield from _answered(kept, tally, portions, traces)
 
 
+def verified_prompts(project: Project) -> set[int]:
+    """Return the prompts of the verified pool.
+
+    A prompt is in the pool as a whole: what is asked about it later, in other words,
+    of other completions or of end users, would teach what the pool measures.
+    """
+    tasks = Task.objects.filter(project=project, verified_pool=True)
+    return set(tasks.values_list("prompt_id", flat=True))
+
+
 def _may_train(
-    row: Any, flagged: set[int], apart: Mapping[UUID, str], dropped: Counter[str]
+    row: Any,
+    flagged: set[int],
+    apart: Mapping[UUID, str],
+    verified: set[int],
+    dropped: Counter[str],
 ) -> bool:
     reason = (
         ("superseded" if row.superseder else "")
         or ("control task" if row.control else "")
-        or ("verified pool" if row.verified else "")
+        or ("verified pool" if row.prompt in verified else "")
         or ("task flagged as bad" if row.task in flagged else "")
         or apart.get(row.id, "")
     )

@@ -11,7 +11,9 @@ from typing import IO, Any
 # JPEG's frames that carry a size: all of C0 to CF but tables and arithmetic coding's.
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers without a length
+MOST_SEGMENTS = 10_000  # of a JPEG, filling bytes counted: megabytes of them are none
 MOST_BOXES = 1000
+DEEPEST = 8
 HOLDERS = (b"meta", b"iprp", b"ipco")  # AVIF boxes that lead to the sizes
 
 Size = tuple[int, int]
@@ -54,13 +56,15 @@ def _gif(file: IO[bytes]) -> Size:
 
 def _jpg(file: IO[bytes]) -> Size:
     file.seek(2)
-    while True:
-        (start,) = _unpack("B", file)
-        if start != 0xFF:
-            raise ValueError("a segment does not begin with a marker")
+    is_marker = False
+    for _ in range(MOST_SEGMENTS):
         (marker,) = _unpack("B", file)
-        while marker == 0xFF:  # filling
-            (marker,) = _unpack("B", file)
+        if marker == 0xFF:  # a marker's first byte, or filling before it
+            is_marker = True
+            continue
+        if not is_marker:
+            raise ValueError("a segment does not begin with a marker")
+        is_marker = False
         if marker in ALONE:
             continue
         if marker in (0xD9, 0xDA):
@@ -70,6 +74,7 @@ def _jpg(file: IO[bytes]) -> Size:
             _, height, width = _unpack(">BHH", file)
             return width, height
         file.seek(max(length - 2, 0), 1)
+    raise ValueError(f"it has more than {MOST_SEGMENTS} segments before its size")
 
 
 def _webp(file: IO[bytes]) -> Size:
@@ -93,13 +98,17 @@ def _little(values: list[int]) -> int:
 def _avif(file: IO[bytes]) -> Size:
     """Return the largest size that any of its pictures says it has."""
     end = file.seek(0, 2)
-    sizes = list(_sizes(file, 0, end, [MOST_BOXES]))
+    sizes = list(_sizes(file, 0, end, [MOST_BOXES], DEEPEST))
     if not sizes:
         raise ValueError("it says no size")
     return max(width for width, _ in sizes), max(height for _, height in sizes)
 
 
-def _sizes(file: IO[bytes], at: int, end: int, left: list[int]) -> Iterator[Size]:
+def _sizes(
+    file: IO[bytes], at: int, end: int, left: list[int], deeper: int
+) -> Iterator[Size]:
+    if not deeper:
+        raise ValueError(f"its boxes hold each other more than {DEEPEST} deep")
     while at + 8 <= end:
         left[0] -= 1
         if left[0] < 0:
@@ -118,9 +127,8 @@ def _sizes(file: IO[bytes], at: int, end: int, left: list[int]) -> Iterator[Size
             yield width, height
         elif name in HOLDERS:
             # `meta` has a version before its boxes.
-            yield from _sizes(
-                file, at + head + 4 * (name == b"meta"), at + length, left
-            )
+            start = at + head + 4 * (name == b"meta")
+            yield from _sizes(file, start, at + length, left, deeper - 1)
         at += length
 
 

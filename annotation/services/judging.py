@@ -31,6 +31,8 @@ class JudgeAnswer:
     Attributes:
         order: positions of the task's completions, as presented.
         judgments: empty if the judge abstained; `raw_text` then says what it said.
+        protocol: the version of the questions that it was asked, which the task may
+            have changed for a newer one meanwhile; the task's own where None.
     """
 
     task: int
@@ -39,6 +41,7 @@ class JudgeAnswer:
     judgments: tuple[Judgment, ...]
     raw_text: str = ""
     active_ms: int = 0
+    protocol: int | None = None
 
 
 def model_actor(
@@ -216,7 +219,7 @@ def _feedback(
         actor=actor,
         judgments=judgments,
         active_ms=answer.active_ms,
-        protocol_id=task.protocol_id,
+        protocol_id=answer.protocol or task.protocol_id,
         content_hash=content_hash(
             {"assignment": assignment.pk, "judgments": judgments, "supersedes": None}
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from pytest_django.fixtures import Settings
 
 from annotation.errors import InvalidInput, NotFound, TooManyRequests
 from annotation.services import media as service
+from annotation.services.image_sizes import size_of
 from annotation.services.media import drop_image, image_of, keep_image
 from annotation.services.projects import publish_protocol
 from tests.factories import add_member, make_project, sign_in
@@ -126,6 +129,35 @@ def test_boxes_without_end_take_no_time(settings: Settings) -> None:
     with pytest.raises(InvalidInput, match="broken"):
         keep_image(project=make_project(), pieces=[avif(*[(1, 1)] * 20_000)])
     assert time.process_time() - began < 5
+
+
+def nested(boxes: int) -> bytes:
+    """Return AVIF boxes that hold each other."""
+    held = b""
+    for _ in range(boxes):
+        held = struct.pack(">I", 12 + len(held)) + b"meta" + b"\0" * 4 + held
+    return held
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "again", "times"),
+    [
+        ("jpg", b"\xff\xd8", b"\xff", 8 << 20),
+        ("jpg", b"\xff\xd8", b"\xff\x01", 4 << 20),
+        ("jpg", b"\xff\xd8", b"\xff\xe0\x00\x02", 2 << 20),
+        ("avif", b"", nested(2000), 1),
+    ],
+    ids=["filling", "markers", "segments", "boxes"],
+)
+def test_no_header_takes_seconds_or_the_stack(
+    kind: str, start: bytes, again: bytes, times: int
+) -> None:
+    """Nothing of a broken image is counted: it could be sent for ever."""
+    content = start + again * times
+    began = time.process_time()
+    with pytest.raises(ValueError, match=r"segments|deep"):
+        size_of(io.BytesIO(content), kind)
+    assert time.process_time() - began < 0.5  # more than one, byte by byte
 
 
 def test_a_picture_that_is_a_page_as_well_is_shown_as_a_picture_alone() -> None:

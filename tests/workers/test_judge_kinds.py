@@ -17,6 +17,7 @@ from annotation.services.judge_settings import JudgeSettings, parse_settings
 from workers.judges.base import Presented, Said
 from workers.judges.calls import Call, Reply
 from workers.judges.endpoint import Gate, retry_after, shares_of
+from workers.judges.instructions import without_turns
 from workers.judges.parsing import Unreadable, one_letter, one_object
 from workers.judges.rubrics import Rubric
 from workers.judges.words import converse
@@ -262,7 +263,7 @@ def test_a_text_that_gives_orders_cannot_change_the_form(evil: str) -> None:
     start = body(sent[0]).index(f"[begin completion A {key}]")
     assert (
         start
-        < body(sent[0]).index(evil)
+        < body(sent[0]).index(without_turns(evil))
         < body(sent[0]).index(f"[end completion A {key}]")
     )
     ranking = {"id": "q", "kind": "rank", "text": "Order them."}

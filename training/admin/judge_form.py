@@ -17,6 +17,7 @@ from unfold.widgets import (
 from annotation.admin.scope import projects
 from annotation.errors import HoneError
 from annotation.models import Actor, Judge, Project
+from annotation.models.judges import DIGITS, PLACES
 from annotation.services.judge_settings import JudgeSettings
 from training.admin.fields import number_box
 from training.models import ModelVersion
@@ -44,6 +45,19 @@ HELP = {
 }
 FIRST = ("url", "model", "key", "logprobs", "instructions", "method")
 LONG = ("instructions",)
+
+
+def amount(label: str | None = None, help_text: str = "", **told: Any) -> forms.Field:
+    """Return a box for an amount that the judge's columns can hold."""
+    return forms.DecimalField(
+        max_digits=DIGITS,
+        decimal_places=PLACES,
+        min_value=0,
+        label=label,
+        help_text=help_text,
+        widget=number_box(),
+        **told,
+    )
 
 
 def setting_field(name: str, info: FieldInfo) -> forms.Field:
@@ -108,25 +122,10 @@ class JudgeForm(forms.Form):
         label="Members of the panel",
         widget=UnfoldAdminSelectMultipleWidget,
     )
-    price_prompt = forms.DecimalField(
-        min_value=0,
-        initial=0,
-        label="Price of reading",
-        help_text="Per million tokens.",
-        widget=number_box(),
-    )
-    price_completion = forms.DecimalField(
-        min_value=0,
-        initial=0,
-        label="Price of writing",
-        help_text="Per million tokens.",
-        widget=number_box(),
-    )
-    budget = forms.DecimalField(
-        min_value=0,
-        required=False,
-        help_text="The most it may ever spend; empty is no limit.",
-        widget=number_box(),
+    price_prompt = amount("Price of reading", "Per million tokens.", initial=0)
+    price_completion = amount("Price of writing", "Per million tokens.", initial=0)
+    budget = amount(
+        help_text="The most it may ever spend; empty is no limit.", required=False
     )
     concurrency = forms.IntegerField(
         min_value=1,

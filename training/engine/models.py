@@ -171,6 +171,15 @@ def _cast(model: torch.nn.Module, part: ModelPart) -> None:
 
 
 def _ready(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Loaded:
+    if getattr(model, "_hf_peft_config_loaded", False):
+        # Its base is wherever the adapter says, which nobody has looked at.
+        raise FixableError(
+            "The model is an adapter on another one.",
+            expected="a whole model",
+            found="adapter_config.json",
+            fix="Merge the adapter into its base and save that.",
+            field="model.source",
+        )
     ensure_pad_token(tokenizer)
     template = ensure_chat_template(tokenizer)
     model.config.pad_token_id = tokenizer.pad_token_id
@@ -261,7 +270,8 @@ def parameter_bytes(model: torch.nn.Module) -> int:
 
 def _try(load: Callable[..., Any], location: str, source: str, **kwargs: Any) -> Any:
     try:
-        return load(location, **kwargs)
+        # Said outright: where nothing is said, transformers asks at the terminal.
+        return load(location, trust_remote_code=False, **kwargs)
     except Exception as error:
         # Readers of foreign files raise whatever the damage leads them to.
         raise FixableError(

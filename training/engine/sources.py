@@ -130,11 +130,12 @@ def cache_directory() -> Path:
 def cached_conversion(gguf: Path) -> Path:
     """Return the directory that a converted copy of ``gguf`` has or will have.
 
-    The name holds the file's size and the hash of its first and last megabyte: enough
-    to tell model files apart without reading all of a large one.
+    The name holds a hash of the file's place, its size, and its first and last
+    megabyte: enough to tell model files apart without reading all of a large one. The
+    place, so that a file made to look alike elsewhere does not stand in for it.
     """
     size = gguf.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
+    digest = hashlib.sha256(f"{gguf.resolve()}\0{size}".encode())
     with gguf.open("rb") as file:
         digest.update(file.read(1 << 20))
         file.seek(max(0, size - (1 << 20)))

@@ -104,7 +104,8 @@ def load_spec(path: Path) -> Spec:
             fix="Give the path of a specification; see the engine's README.",
             field="spec",
         ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Besides what is no JSON: numbers of thousands of digits, thousands of levels.
         raise FixableError(
             "The specification is not JSON.",
             expected="one JSON object in UTF-8",

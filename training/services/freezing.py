@@ -19,7 +19,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from annotation.errors import HoneError, InvalidInput, NotFound, Unavailable
 from annotation.models import Project
@@ -116,15 +116,33 @@ def freeze(snapshot_id: UUID | str, *, progress: Progress | None = None) -> Snap
             current = Snapshot.objects.get(pk=snapshot_id)
             if current.state == Snapshot.State.READY:
                 return current  # another process was done an instant earlier
-            raise _failed(current, error) from error
-        except OperationalError as worse:
-            raise Unavailable(
-                "The database went away while a snapshot was frozen.",
-                expected="a PostgreSQL server that answers",
-                found=str(worse).splitlines()[0],
-                fix="Start it and freeze the snapshot again; nothing of it was kept.",
-            ) from error
+        except (OperationalError, InterfaceError) as worse:
+            raise _unavailable(worse) from error
+        if _lost_connection(error):
+            # It stays running: whoever looks next freezes it.
+            raise _unavailable(error) from error
+        raise _failed(current, error) from error
     return snapshot
+
+
+def _lost_connection(error: Exception) -> bool:
+    """Whether it was the server that went away, and not the work that cannot be done.
+
+    Class 57P is a server that stops, 08 a connection; a dead one says nothing.
+    """
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state.startswith(("57P", "08"))
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(
+        "The database went away while a snapshot was frozen.",
+        expected="a PostgreSQL server that answers",
+        found=str(error).splitlines()[0],
+        fix="Start it and freeze the snapshot again; nothing of it was kept.",
+    )
 
 
 @contextmanager

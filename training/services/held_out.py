@@ -74,8 +74,9 @@ def _refuse_tasks(snapshot: Snapshot) -> None:
     learned = SnapshotFeedback.objects.filter(
         snapshot=snapshot, feedback__assignment__task=OuterRef("pk")
     )
+    pool = Task.objects.filter(prompt=OuterRef("prompt"), verified_pool=True)
     kept = Task.objects.filter(
-        Q(is_control=True) | Q(verified_pool=True),
+        Q(is_control=True) | Exists(pool),
         Exists(learned),
         project=snapshot.project_id,
         prompt__split=Prompt.Split.TRAIN,
@@ -84,7 +85,7 @@ def _refuse_tasks(snapshot: Snapshot) -> None:
     if not found:
         return
     told = [
-        f"task {pk} ({'a control task' if control else 'in the verified pool'})"
+        f"task {pk} ({'a control task' if control else 'of the verified pool'})"
         for pk, control in found
     ]
     raise _refused(

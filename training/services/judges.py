@@ -11,6 +11,11 @@ from annotation.services.judges import check_judge
 from training.models import ModelVersion
 
 LEAST_MEMBERS = 2
+# What people set. A batch under way writes the others: money, state, model.
+SET_BY_PEOPLE = (
+    *("project", "name", "backend", "model_version", "replays", "settings"),
+    *("price_prompt", "price_completion", "budget", "concurrency"),
+)
 JUDGES = (ModelVersion.Role.REWARD, ModelVersion.Role.POLICY, ModelVersion.Role.JUDGE)
 
 
@@ -34,7 +39,7 @@ def save_judge(judge: Judge, *, members: Sequence[Judge] = ()) -> Judge:
     parsed = check_judge(judge)
     judge.settings = parsed.model_dump(mode="json", exclude_defaults=True)
     with transaction.atomic():
-        judge.save()
+        judge.save(update_fields=None if judge._state.adding else SET_BY_PEOPLE)
         judge.members.set(members)
     return judge
 

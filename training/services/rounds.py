@@ -16,7 +16,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, DataError, transaction
 from django.db.models import Max
 
 from annotation.errors import Conflict, HoneError
@@ -106,6 +106,8 @@ def advance(round_id: int) -> bool:
             # Half a step is no step: what it wrote goes back before it waits or fails.
             with transaction.atomic():
                 STEPS[State(before)](found, read_settings(found.settings))
+                found.waiting_for = ""
+                found.save()
         except Wait as wait:
             for field in wait.also:
                 found.save(update_fields=[field])
@@ -117,15 +119,18 @@ def advance(round_id: int) -> bool:
         except HoneError as error:
             _fail(found, before, as_dict(error))
             return False
-        except DatabaseError:
-            raise
+        except DatabaseError as error:
+            if not isinstance(error, DataError):
+                raise  # the database is away, or two met: the next look may do
+            # A value that no column takes, such as NaN: it would be so for ever.
+            log.exception("Round %s failed while %s.", found, before)
+            _fail(found, before, _bug(error))
+            return False
         except Exception as error:
             # A bug of ours: the round stops where people look, the log has the rest.
             log.exception("Round %s failed while %s.", found, before)
             _fail(found, before, _bug(error))
             return False
-        found.waiting_for = ""
-        found.save()
         return found.state not in OVER
 
 

@@ -133,8 +133,12 @@ def predicted(
 
 
 def failed(plan: RoutingPlan, error: Mapping[str, Any]) -> None:
-    """Keep why a worker could not go on."""
-    RoutingPlan.objects.filter(pk=plan.pk).update(
+    """Keep why a worker could not go on; what another has made of it meanwhile stays.
+
+    A worker that was taken for dead may be late: its plan may be applied by now.
+    """
+    done = (State.READY, State.APPLIED)
+    RoutingPlan.objects.filter(pk=plan.pk).exclude(state__in=done).update(
         state=State.FAILED, error=dict(error), doing="", updated_at=timezone.now()
     )
 

@@ -1,5 +1,6 @@
 """Scores that a reward model's run left."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -15,9 +16,20 @@ def scores_of(run: TrainingRun) -> dict[UUID, float]:
     """Return the score of each completion that a finished run was given.
 
     Raises:
-        InvalidInput: when the file is missing or damaged.
+        InvalidInput: when the file is missing or damaged, or a score is no number.
     """
-    return {pk: float(score) for pk, score in _column(run, FINAL, "score")}
+    scores = {pk: float(score) for pk, score in _column(run, FINAL, "score")}
+    broken = sum(not math.isfinite(score) for score in scores.values())
+    if broken:
+        # Nothing compares with NaN: it would be chosen, gated on and kept as if it did.
+        raise InvalidInput(
+            "The reward model's scores are no numbers.",
+            expected="a finite score for each completion",
+            found=f"{broken} of {len(scores)} that are NaN or infinite",
+            fix="It has been trained to pieces: lower its learning rate, train it "
+            "again and score with that.",
+        )
+    return scores
 
 
 def features_of(run: TrainingRun) -> dict[UUID, list[float]]:

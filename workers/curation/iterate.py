@@ -20,6 +20,7 @@ from training.models import ModelVersion
 from training.services.curation_heads import Floats, sigmoid
 from training.services.curation_pools import merge, retrieve, shots
 from training.services.promoting import base_model
+from training.services.routing import PINNED
 from workers.curation.features import Features
 from workers.curation.verified import Turns, VerifiedPair, verified_pairs
 from workers.judges.asking import ask
@@ -144,6 +145,8 @@ def unlabelled(project: Project, known: Sequence[VerifiedPair]) -> QuerySet[Task
             prompt__split=Prompt.Split.TRAIN,
         )
         .exclude(prompt__in={pair.prompt_id for pair in known})
+        # What a gate or a watch asks stays with people.
+        .exclude(scores__has_any_keys=[PINNED, "gate"])
         .exclude(slots__position__gte=2)
         .filter(slots__position=1)
         .select_related("prompt")

@@ -21,6 +21,7 @@ class Presented:
         completions: (id, messages), in that order.
         questions: those that a task of so many completions is asked.
         context: what stands beside the prompt: reference answer, passages.
+        protocol: the version of the protocol that the questions are of.
     """
 
     task: int
@@ -30,6 +31,7 @@ class Presented:
     completions: tuple[tuple[UUID, Messages], ...]
     questions: tuple[Common, ...]
     context: Mapping[str, Any] | None = None
+    protocol: int | None = None
 
     @property
     def ids(self) -> list[UUID]:

@@ -2,13 +2,11 @@
 
 Every way in which an endpoint can misbehave ends in a reply or a failure with a name:
 `unreachable`, `timeout`, `rate_limited`, `server_error`, `refused`, `unauthorised`,
-`not_understood`. Keys are read from the environment when a call is made, and are taken
-out of everything that is kept.
+`not_understood`. Keys are taken out of everything that is kept.
 """
 
 import json
 import math
-import os
 import random
 import threading
 import time
@@ -22,12 +20,15 @@ from annotation.services.judge_settings import JudgeSettings
 from workers.judges.base import Failure
 from workers.judges.calls import Call, Reply, Tried
 from workers.judges.http import Client, Lost, Refused, Response
+from workers.judges.keys import Key
 from workers.judges.ledger import Ledger
 
 TOP = 20  # log-probabilities asked for; the most that is common
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds
 LONGEST_WAIT = 120.0  # of a Retry-After; beyond it, try another time
 AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+SHOWN = 300  # characters of a reply that failures tell of
+MOST_TOKENS = 10_000_000  # of one call; who claims more has told nothing
 
 
 class Endpoint:
@@ -38,11 +39,12 @@ class Endpoint:
         self.width = width
         self._settings = settings
         self._ledger = ledger
-        self._key = os.environ.get(settings.key, "") if settings.key else ""
+        self._key = Key(settings)
         self._gate = Gate(settings.per_minute)
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         self._client = Client(
-            settings.url, timeout=settings.timeout_seconds, headers=headers
+            settings.url,
+            timeout=settings.timeout_seconds,
+            headers=self._key.headers,
         )
         self._pool = ThreadPoolExecutor(width, thread_name_prefix="judge")
         self._halted = threading.Event()
@@ -58,8 +60,8 @@ class Endpoint:
     # --- tries -----------------------------------------------------------------------
 
     def _try(self, call: Call) -> Tried:
-        if self._settings.key and not self._key:
-            return Tried(None, self._no_key())
+        if self._key.problem is not None:
+            return Tried(None, self._key.problem)
         body = self._body(call)
         lost, held = 0, 1
         for number in range(1, self._settings.tries + 1):
@@ -102,19 +104,18 @@ class Endpoint:
             return self._refusal(response), False
         try:
             return self._read(response, call, began), False
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-            shown = response.body[:300].decode("utf-8", "replace")
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             failure = self._failure(
                 "not_understood",
                 "The endpoint's reply is no chat completion.",
-                f"{type(error).__name__}: {error}; {shown}",
+                f"{type(error).__name__}: {error}; {self._shown(response)}",
                 expected="JSON with choices[0].message.content",
             )
             return (failure, 0.0), True
 
     def _refusal(self, response: Response) -> tuple[Failure, float | None]:
         status = response.status
-        shown = f"{status}: {response.body[:300].decode('utf-8', 'replace')}"
+        shown = f"{status}: {self._shown(response)}"
         if status in AGAIN:
             pause = retry_after(response.headers.get("retry-after"))
             name = "rate_limited" if status == 429 else "server_error"
@@ -155,21 +156,12 @@ class Endpoint:
         fix: str = "See that the endpoint runs and takes such calls, then start again.",
         stops: bool = False,
     ) -> Failure:
-        said = self._without_key(str(found))
+        said = self._key.hide(str(found))
         return Failure(name, message, expected, said, fix, stops)
 
-    def _no_key(self) -> Failure:
-        return Failure(
-            "unauthorised",
-            "The judge's key is not set where this worker runs.",
-            expected=f"a key in the environment variable {self._settings.key}",
-            found="no such variable",
-            fix="Set it for the workers and start them again.",
-            stops=True,
-        )
-
-    def _without_key(self, text: str) -> str:
-        return text.replace(self._key, "[key]") if self._key else text
+    def _shown(self, response: Response) -> str:
+        """Return how a reply begins; the key is gone before anything is cut off."""
+        return self._key.hide(response.body.decode("utf-8", "replace"))[:SHOWN]
 
     # --- the wire --------------------------------------------------------------------
 
@@ -188,21 +180,22 @@ class Endpoint:
         return json.dumps(asked, ensure_ascii=False).encode("utf-8", "replace")
 
     def _read(self, response: Response, call: Call, began: float) -> Reply:
-        told = json.loads(response.body)
-        choice = told["choices"][0]
-        text = choice["message"].get("content")
+        told = _mapping(json.loads(response.body))
+        choice = _mapping(told["choices"][0])
+        text = _mapping(choice["message"]).get("content")
         if not isinstance(text, str):
             raise TypeError("the content is no text")
-        usage = told.get("usage") or {}
+        usage = told.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
         shares = None
         if call.choices and self._settings.logprobs:
             shares = shares_of(choice.get("logprobs"), call.choices)
         return Reply(
-            self._without_key(text),
+            self._key.hide(text),
             shares,
             _count(usage.get("prompt_tokens")),
             _count(usage.get("completion_tokens")),
-            self._without_key(fingerprint_of(told)),
+            self._key.hide(fingerprint_of(told))[:SHOWN],
             int(1000 * (time.monotonic() - began)),
         )
 
@@ -210,7 +203,7 @@ class Endpoint:
 def fingerprint_of(told: Mapping[str, Any]) -> str:
     """Return what a reply says it comes from: model, and build where it is told."""
     model, build = told.get("model"), told.get("system_fingerprint")
-    return "|".join(str(each) for each in (model, build) if each)[:300]
+    return "|".join(str(each) for each in (model, build) if each)
 
 
 def shares_of(told: Any, letters: tuple[str, ...]) -> dict[str, float] | None:
@@ -228,10 +221,13 @@ def shares_of(told: Any, letters: tuple[str, ...]) -> dict[str, float] | None:
             if each["token"] in seen:
                 continue
             seen.add(each["token"])
-            share = math.exp(min(float(each["logprob"]), 0.0))
+            logprob = float(each["logprob"])
+            if math.isnan(logprob):
+                return None
+            share = math.exp(min(logprob, 0.0))
             letter = str(each["token"]).strip()
             found[letter] = found.get(letter, 0.0) + share
-    except (TypeError, KeyError, IndexError, ValueError, AttributeError):
+    except (TypeError, LookupError, ValueError, AttributeError, OverflowError):
         return None
     if not first.get("top_logprobs"):
         return None
@@ -255,8 +251,14 @@ def retry_after(header: str | None) -> float:
 
 
 def _count(value: Any) -> int | None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return min(int(value), 2**31 - 1) if is_count else None
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return int(value) if is_count and 0 <= value <= MOST_TOKENS else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise TypeError(f"a {type(value).__name__} where an object should be")
+    return value
 
 
 class Gate:

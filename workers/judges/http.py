@@ -59,7 +59,10 @@ class Client:
         }
         self._lock = threading.Lock()
         self._idle: list[http.client.HTTPConnection] = []
-        self._deadlines: dict[http.client.HTTPConnection, float] = {}
+        # With the sockets: a connection lets go of its own where a server closes.
+        self._deadlines: dict[
+            http.client.HTTPConnection, tuple[float, socket.socket]
+        ] = {}
         self._closed = threading.Event()
         self._watch = threading.Thread(target=self._enforce, daemon=True)
         self._watch.start()
@@ -74,7 +77,7 @@ class Client:
         began = time.monotonic()
         connection, is_fresh = self._connection()
         with self._lock:
-            self._deadlines[connection] = began + self._timeout
+            self._deadlines[connection] = began + self._timeout, connection.sock
         try:
             response = self._exchange(connection, path, body, began)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -102,6 +105,9 @@ class Client:
         content = got.read(LARGEST + 1)
         if len(content) > LARGEST:
             raise ValueError(f"a reply of more than {LARGEST} bytes")
+        if time.monotonic() - began >= self._timeout:
+            # A reply that ends where the connection does looks whole once it is shut.
+            raise TimeoutError("the connection was shut at the deadline")
         if got.length:
             # Reading up to a size does not complain about an end that comes early.
             raise http.client.IncompleteRead(content, got.length)
@@ -143,11 +149,10 @@ class Client:
         while not self._closed.wait(LOOK_SECONDS):
             now = time.monotonic()
             with self._lock:
-                late = [each for each, end in self._deadlines.items() if end < now]
-            for connection in late:
-                if connection.sock is not None:
-                    with contextlib.suppress(OSError):
-                        connection.sock.shutdown(socket.SHUT_RDWR)
+                late = [sock for end, sock in self._deadlines.values() if end < now]
+            for sock in late:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._closed.set()

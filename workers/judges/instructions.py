@@ -9,6 +9,7 @@ can be told to be equal.
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,11 @@ RUBRIC = (
     "Before anyone reads a completion: write down what a very good completion of this "
     "request must do. Each item is one thing that can be answered by yes or no for a "
     "single completion, from two to eight items."
+)
+# Marks by which chat templates set turns apart: a server may take them for its own.
+TURNS = re.compile(
+    r"<(?=[|\uff5c][^<>\s]{1,40}[|\uff5c]>)|<(?=(?:start|end)_of_turn>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT)\])|<(?=</?SYS>>)"
 )
 WORDING = content_hash([SYSTEM, STANDARD, ONE_LETTER, ONE_OBJECT, RUBRIC])
 
@@ -67,6 +73,7 @@ def as_messages(
         (f"completion {letter(place)}", text_of(item.completions[place][1]))
         for place in shown
     ]
+    parts = [(name, without_turns(text)) for name, text in parts]
     key = fence([text for _, text in parts])
     body = [f"[begin {name} {key}]\n{text}\n[end {name} {key}]" for name, text in parts]
     told = f"{SYSTEM} {instructions or STANDARD}"
@@ -81,6 +88,11 @@ def fence(texts: Sequence[str]) -> str:
     whole = "\0".join(texts).encode("utf-8", "surrogatepass")
     secret = f"judges:{settings.SECRET_KEY}".encode()
     return hmac.new(secret, whole, hashlib.sha256).hexdigest()[:16]
+
+
+def without_turns(text: str) -> str:
+    """Return a text whose marks of chat templates are none any more, by a space."""
+    return TURNS.sub(lambda mark: f"{mark[0]} ", text)
 
 
 def text_of(messages: Messages) -> str:

@@ -137,4 +137,5 @@ def _answer(item: Presented, said: Said) -> JudgeAnswer:
         judgments=said.judgments,
         raw_text=said.raw_text,
         active_ms=said.cost.milliseconds,
+        protocol=item.protocol,
     )

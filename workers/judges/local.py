@@ -37,7 +37,12 @@ class Local:
         began = time.monotonic()
         loaded = self._model()
         text = loaded.tokenizer.apply_chat_template(
-            list(call.messages), tokenize=False, add_generation_prompt=True
+            [
+                {**each, "content": plain(each["content"], loaded.tokenizer)}
+                for each in call.messages
+            ],
+            tokenize=False,
+            add_generation_prompt=True,
         )
         ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
         room = loaded.context - len(ids)
@@ -68,6 +73,18 @@ class Local:
         if self._loaded is None:
             self._loaded = load(self._version, "load_policy")
         return self._loaded
+
+
+def plain(text: str, tokenizer: Any) -> str:
+    """Return text in which no special token of the tokenizer stands.
+
+    The template's own tokens open and close turns; one in a completion would too.
+    """
+    added = tokenizer.added_tokens_decoder.values()
+    special = {each.content for each in added if each.special}
+    for token in sorted(special, key=len, reverse=True):
+        text = text.replace(token, f"{token[0]} {token[1:]}")
+    return text
 
 
 def _reply(

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from annotation.judgments import Strict
 from annotation.wording import problems_of
+from training.services.untrusted import clean
 
 S = TypeVar("S", bound=Strict)
 FENCED = re.compile(r"\A```(?:json)?[ \t]*\n(.*)\n```\Z", re.DOTALL)
@@ -58,6 +59,8 @@ def one_object(reply: str, form: type[S]) -> S:
         value = json.loads(
             text, object_pairs_hook=_each_once, parse_constant=_no_constant
         )
+        # Escapes make characters that no database keeps: NUL, half a surrogate.
+        value = clean(value)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"Expected one JSON object: {error}.", reply) from error
     try:

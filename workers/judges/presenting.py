@@ -49,4 +49,5 @@ def _orders(task: Task, questions: Sequence[Common]) -> Iterator[Presented]:
             ),
             questions=asked,
             context=with_examples(task),
+            protocol=task.protocol_id,
         )

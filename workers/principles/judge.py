@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from training.services.untrusted import clean_text
+from workers.judges.instructions import without_turns
 from workers.principles.base import Found, Reading, Verdict
 
 SYSTEM = (
@@ -51,6 +53,7 @@ class JudgeReader:
 
 def as_messages(text: str) -> Chat:
     """Return the chat that asks about one text."""
+    text = without_turns(text)
     key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     fenced = f"[begin text {key}]\n{text}\n[end text {key}]"
     return [
@@ -95,7 +98,8 @@ def _item(item: Any) -> Found | None:
     verdict = str(item.get("verdict")).strip().casefold()
     if verdict not in VERDICTS or not all(isinstance(text, str) for text in texts):
         return None
-    principle, quote = (" ".join(str(text).split()) for text in texts)
+    # Its escapes may make characters that no database keeps.
+    principle, quote = (" ".join(clean_text(str(text)).split()) for text in texts)
     if not principle or len(principle) > 2000 or not quote:
         return None
     return Found(principle, VERDICTS[verdict], quote)

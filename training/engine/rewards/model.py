@@ -240,7 +240,9 @@ def load_head(location: Path, dtype: torch.dtype) -> RewardModel:
     language = description.head == "verdict"
     loader = AutoModelForCausalLM if language else AutoModel
     try:
-        backbone = loader.from_pretrained(str(location), dtype=dtype)
+        backbone = loader.from_pretrained(
+            str(location), dtype=dtype, trust_remote_code=False
+        )
         model = RewardModel(backbone, description)
         weights = load_file(location / HEAD_WEIGHTS)
         weights.pop("none", None)
