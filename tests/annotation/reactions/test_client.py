@@ -16,9 +16,9 @@ from django.core.cache import cache
 from hone_client import Client, HoneError, Reaction, Unreachable
 
 from annotation.models import Feedback, Project
-from annotation.services import reacting
 from annotation.services.importing import writing
 from annotation.services.principles.library import write_principle
+from annotation.services.reacting import taking
 from annotation.services.tokens import make_token
 from tests import factories
 
@@ -72,7 +72,7 @@ def test_a_batch_does_not_wait_for_a_long_import(
     test_database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reacting, "LOCK_MILLISECONDS", 50)
+    monkeypatch.setattr(taking, "LOCK_MILLISECONDS", 50)
     hone = client_of(project, live_server.url, "ingest")
     with psycopg.connect(test_database_url) as importing:
         key = [writing.LOCK_SPACE, project.pk]
