@@ -1,6 +1,6 @@
 """Accounts: people who sign in. For superusers alone; owners give roles by name."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
@@ -11,12 +11,17 @@ from django.http import Http404, HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+if TYPE_CHECKING:
+    AccountAdmin = UserAdmin[User]
+else:  # Django's own page takes no type when it runs
+    AccountAdmin = UserAdmin
+
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 @admin.register(User)
-class AccountPage(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
+class AccountPage(AccountAdmin, ModelAdmin):
     """Roles are given in projects, so Django's groups and permissions are left out."""
 
     form = UserChangeForm

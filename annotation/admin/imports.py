@@ -6,10 +6,8 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.safestring import SafeString
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -18,15 +16,17 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from annotation.admin.scope import ProjectFilter, Scoped, projects
+from annotation.admin.forms import OwnForm, ProjectForm
+from annotation.admin.scope import ProjectFilter, projects
+from annotation.admin.starting import Starts
 from annotation.errors import HoneError
-from annotation.models import Import, Project
+from annotation.models import Import
 from annotation.services.importing import ImportOptions
 from annotation.services.importing.grouping import MOST
 from annotation.services.importing.options import Layout
 from annotation.services.importing.queued import receive
 from annotation.services.media import TYPES as IMAGE_TYPES
-from annotation.show import address, badge
+from annotation.show import address
 
 LAYOUTS = {
     "auto": "tell each row's layout by its fields",
@@ -48,14 +48,9 @@ COUNTED = {
 }
 
 
-class ImportForm(forms.Form):
+class ImportForm(ProjectForm):
     """A file, where it goes and how it is read."""
 
-    project = forms.ModelChoiceField(
-        queryset=Project.objects.none(),
-        empty_label=None,
-        widget=UnfoldAdminSelectWidget,
-    )
     file = forms.FileField(
         widget=UnfoldAdminFileFieldWidget,
         help_text="JSONL, JSONL in gzip, or Parquet.",
@@ -63,6 +58,8 @@ class ImportForm(forms.Form):
     layout = forms.ChoiceField(
         choices=[(name, LAYOUTS.get(name, name)) for name in get_args(Layout)],
         widget=UnfoldAdminSelectWidget,
+        help_text="How its rows are written. Telling them apart by their fields is "
+        "right for nearly every file.",
     )
     completions = forms.IntegerField(
         required=False,
@@ -93,16 +90,8 @@ class ImportForm(forms.Form):
         help_text="For files whose labels are all that is wanted.",
     )
 
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        mine = list(projects(request, "research"))
-        field = cast("forms.ModelChoiceField[Project]", self.fields["project"])
-        field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
-        for name, each in self.fields.items():
-            each.widget.attrs["aria-describedby"] = f"help_{name}"
 
-
-class ImageForm(forms.Form):
+class ImageForm(OwnForm):
     """An image to upload beside the file; its script speaks to the API."""
 
     file = forms.FileField(
@@ -122,6 +111,7 @@ class ImageForm(forms.Form):
         required=False,
         label="The line for the text",
         widget=UnfoldAdminTextInputWidget,
+        help_text="Appears once the image is stored; put it into a prompt or reply.",
     )
 
     def __init__(self) -> None:
@@ -130,23 +120,18 @@ class ImageForm(forms.Form):
             type_ for type_, _ in IMAGE_TYPES.values()
         )
         self.fields["markdown"].widget.attrs["readonly"] = True
-        for name in ("file", "alt"):
-            described = {"aria-describedby": f"help_image-{name}"}
-            self.fields[name].widget.attrs.update(described)
 
 
 @admin.register(Import)
-class ImportPage(Scoped):
-    sees = "observe"
-    adds = "research"
+class ImportPage(Starts):
+    adding = "Import a file"
+    empty = (
+        "Nothing was imported yet. A file of prompts with completions becomes tasks; "
+        "one with labels trains as it is."
+    )
     list_display = ("name", "project", "state_shown", "rows", "bad", "created_at")
     list_filter = (ProjectFilter, "state")
-    list_select_related = ("project",)
     search_fields = ("name",)
-
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, row: Import) -> SafeString:
-        return badge(row.state)
 
     @admin.display(description="rows")
     def rows(self, row: Import) -> str:
@@ -156,14 +141,7 @@ class ImportPage(Scoped):
     def bad(self, row: Import) -> str:
         return f"{row.counts.get('bad_rows', 0):,}"
 
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied("Importing takes the role researcher or owner.")
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         posted = request.method == "POST"
         form = ImportForm(
             request.POST if posted else None,
@@ -176,7 +154,7 @@ class ImportPage(Scoped):
         return self.page(
             request,
             "annotation/import_form.html",
-            title="Import a file",
+            title=self.adding,
             form=form,
             image_form=ImageForm(),
             image_max_bytes=settings.MEDIA_MAX_BYTES,
@@ -212,14 +190,7 @@ class ImportPage(Scoped):
             row = kept
         return HttpResponseRedirect(address(row))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        row = cast(Import, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, row: Import) -> HttpResponse:
         return self.page(
             request,
             "annotation/import.html",

@@ -1,6 +1,7 @@
 """Principles: the library, what people decide on it, and readings of free texts."""
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -9,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -18,14 +18,16 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from annotation.admin.scope import ProjectFilter, Scoped, may, projects
+from annotation.admin.forms import ProjectForm, label_of, told
+from annotation.admin.scope import ProjectFilter, may
+from annotation.admin.starting import Starts
 from annotation.errors import HoneError
-from annotation.models import Extraction, Judge, LibraryPrinciple, Project
+from annotation.models import Extraction, Judge, LibraryPrinciple
 from annotation.services.principles import library
 from annotation.services.principles.deciding import FROM, decide
 from annotation.services.principles.queued import begin
 from annotation.services.principles.settings import ExtractionSettings
-from annotation.show import address, badge, shorten
+from annotation.show import address, flat, shorten
 
 State = LibraryPrinciple.State
 DECISIONS = {
@@ -33,7 +35,7 @@ DECISIONS = {
     State.REJECTED: "Reject",
     State.WITHDRAWN: "Withdraw",
 }
-TONE = {State.APPROVED: "good", State.PROPOSED: "wait", State.REJECTED: "quiet"}
+TONES: Mapping[str, str] = {State.APPROVED: "good", State.PROPOSED: "wait"}
 THRESHOLDS = {
     "quote_ratio": "Quotations below this share of the text's own words are dropped: "
     "0 to 100.",
@@ -44,25 +46,7 @@ THRESHOLDS = {
 }
 
 
-class OfProject(forms.Form):
-    """A form that begins with one of the reader's projects."""
-
-    project = forms.ModelChoiceField(
-        queryset=Project.objects.none(),
-        empty_label=None,
-        widget=UnfoldAdminSelectWidget,
-    )
-
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        mine = list(projects(request, "research"))
-        field = cast("forms.ModelChoiceField[Project]", self.fields["project"])
-        field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
-        for name, each in self.fields.items():
-            each.widget.attrs["aria-describedby"] = f"help_{name}"
-
-
-class PrincipleForm(OfProject):
+class PrincipleForm(ProjectForm):
     text = forms.CharField(
         max_length=2000,
         widget=UnfoldAdminTextInputWidget,
@@ -70,7 +54,7 @@ class PrincipleForm(OfProject):
     )
 
 
-class ExtractionForm(OfProject):
+class ExtractionForm(ProjectForm):
     """Who reads, and which thresholds; those of the publication to begin with."""
 
     judge = forms.ModelChoiceField(
@@ -81,13 +65,13 @@ class ExtractionForm(OfProject):
         help_text="A judge of the project that answers in words.",
     )
 
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(*args, request=request, **kwargs)
-        field = cast("forms.ModelChoiceField[Judge]", self.fields["judge"])
-        field.queryset = Judge.objects.filter(
-            project__in=list(projects(request, "research")),
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        judges = Judge.objects.filter(
+            project__in=self.mine,
             backend__in=[Judge.Backend.MODEL, Judge.Backend.ENDPOINT],
         )
+        self.offer("judge", judges)
         for name, text in THRESHOLDS.items():
             usual = ExtractionSettings.model_fields[name].default
             whole = isinstance(usual, int) and name == "min_annotators"
@@ -97,28 +81,28 @@ class ExtractionForm(OfProject):
                 widget = UnfoldAdminIntegerFieldWidget
             self.fields[name] = kind(
                 initial=usual,
-                label=name.replace("_", " ").capitalize(),
-                help_text=text,
-                widget=widget(attrs={"aria-describedby": f"help_{name}"}),
+                label=label_of(name),
+                help_text=told(text, usual),
+                widget=widget(),
             )
 
 
 @admin.register(LibraryPrinciple)
-class PrinciplePage(Scoped):
+class PrinciplePage(Starts):
     sees = "see_answers"
-    adds = "research"
+    adding = "Write a principle"
+    empty = (
+        "The library is empty. Write a principle, or let the project's rationales and "
+        "critiques be read for some."
+    )
+    tones: ClassVar[Mapping[str, str]] = TONES
     list_display = ("text", "project", "state_shown", "origin", "said", "created_at")
     list_filter = (ProjectFilter, "state", "origin")
-    list_select_related = ("project",)
     search_fields = ("text",)
     list_before_template = "annotation/principles_before.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(times=Count("mentions"))
-
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, row: LibraryPrinciple) -> SafeString:
-        return badge(row.state, tone=TONE.get(State(row.state)))
 
     @admin.display(description="said", ordering="times")
     def said(self, row: LibraryPrinciple) -> str:
@@ -149,14 +133,7 @@ class PrinciplePage(Scoped):
             messages.success(request, f"It is {done.state} now.")
         return HttpResponseRedirect(address(row))
 
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied("Writing principles takes the role researcher.")
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         given = request.POST if request.method == "POST" else None
         initial = {"project": request.GET.get("project")}
         form = PrincipleForm(given, request=request, initial=initial)
@@ -175,19 +152,12 @@ class PrinciplePage(Scoped):
         return self.page(
             request,
             "annotation/principle_form.html",
-            title="Write a principle",
+            title=self.adding,
             form=form,
             verb="Add it",
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        row = cast(LibraryPrinciple, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, row: LibraryPrinciple) -> HttpResponse:
         mentions = row.mentions.select_related("feedback", "completion")
         decides = may(request, "review", row.project)
         return self.page(
@@ -196,7 +166,7 @@ class PrinciplePage(Scoped):
             title=shorten(row.text, 60),
             original=row,
             row=row,
-            shown=self.state_shown(row),
+            state_badge_html=self.state_shown(row),
             total=mentions.count(),
             mentions=mentions.order_by("pk")[:100],
             decisions=[
@@ -208,16 +178,14 @@ class PrinciplePage(Scoped):
 
 
 @admin.register(Extraction)
-class ExtractionPage(Scoped):
-    sees = "observe"
-    adds = "research"
+class ExtractionPage(Starts):
+    adding = "Read texts for principles"
+    empty = (
+        "No texts were read yet. Annotators write them where a project asks for a "
+        "rationale or a critique."
+    )
     list_display = ("project", "state_shown", "read", "new", "created_at")
     list_filter = (ProjectFilter, "state")
-    list_select_related = ("project",)
-
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, row: Extraction) -> SafeString:
-        return badge(row.state)
 
     @admin.display(description="texts read")
     def read(self, row: Extraction) -> str:
@@ -227,14 +195,7 @@ class ExtractionPage(Scoped):
     def new(self, row: Extraction) -> str:
         return f"{row.counts.get('new principles', 0):,}"
 
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied("Reading texts takes the role researcher.")
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         given = request.POST if request.method == "POST" else None
         initial = {"project": request.GET.get("project")}
         form = ExtractionForm(given, request=request, initial=initial)
@@ -254,23 +215,18 @@ class ExtractionPage(Scoped):
         return self.page(
             request,
             "annotation/principle_form.html",
-            title="Read texts for principles",
+            title=self.adding,
             form=form,
             verb="Read them",
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        row = cast(Extraction, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, row: Extraction) -> HttpResponse:
         return self.page(
             request,
             "annotation/extraction.html",
             title=str(row),
             original=row,
             row=row,
+            counts=flat(row.counts),
+            thresholds=flat(row.thresholds),
         )

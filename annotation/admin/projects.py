@@ -1,6 +1,6 @@
 """Projects: made with a preset, steered while they run, with their members."""
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -26,7 +26,13 @@ from annotation.models import Membership, Project, ProtocolVersion
 from annotation.numbers import whole_number
 from annotation.protocols.presets import PRESETS
 from annotation.services.projects import create_project
-from annotation.show import address, badge, list_address
+from annotation.show import address, list_address
+
+if TYPE_CHECKING:
+    ProjectModelForm = forms.ModelForm[Project]
+    MembershipModelForm = forms.ModelForm[Membership]
+else:  # Django's own forms take no type when they run
+    ProjectModelForm = MembershipModelForm = forms.ModelForm
 
 SETTINGS = (
     "name",
@@ -38,7 +44,7 @@ SETTINGS = (
 )
 
 
-class NewProjectForm(forms.ModelForm):  # type: ignore[type-arg]
+class NewProjectForm(ProjectModelForm):
     """A project and the preset of its first questions; the service makes both."""
 
     preset = forms.ChoiceField(
@@ -78,7 +84,7 @@ class NewProjectForm(forms.ModelForm):  # type: ignore[type-arg]
         return given
 
 
-class MemberForm(forms.ModelForm):  # type: ignore[type-arg]
+class MemberForm(MembershipModelForm):
     """A member named by account, so that no list of all accounts is shown."""
 
     username = forms.CharField(
@@ -198,10 +204,6 @@ class ProjectPage(QuestionPages):
             .get_queryset(request)
             .annotate(members_total=Count("memberships", distinct=True))
         )
-
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, project: Project) -> SafeString:
-        return badge(project.state)
 
     @admin.display(description="members")
     def members_count(self, project: Any) -> int:

@@ -5,7 +5,7 @@ once a request and capability, and applies the answer to lists, objects, choices
 foreign keys and filters alike. An object of another project is not there: 404.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin
@@ -13,10 +13,12 @@ from django.contrib.admin import SimpleListFilter
 from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from annotation.models import Project
 from annotation.permissions import CAPABILITIES, Capability, with_role
+from annotation.show import badge
 
 ENTERS: Capability = "see_answers"
 """The least that opens the panel; annotators, who label at /app/, do not have it."""
@@ -85,7 +87,9 @@ class Scoped(ModelAdmin):
     `sees`, `adds`, `changes` and `deletes` name the capability behind each verb; None
     means that nobody may. `project_field` leads from the model to its project, and is
     empty where the model is the project itself. With `shared`, rows of no project are
-    everybody's to see and nobody's to change.
+    everybody's to see and nobody's to change. `empty` says what an empty list waits
+    for, `adding` is the button's word there, and `tones` colours states that
+    `annotation/show.py` does not know.
     """
 
     sees: ClassVar[Capability] = ENTERS
@@ -94,6 +98,9 @@ class Scoped(ModelAdmin):
     deletes: ClassVar[Capability | None] = None
     project_field: ClassVar[str] = "project"
     shared: ClassVar[bool] = False
+    empty: ClassVar[str] = ""
+    adding: ClassVar[str] = ""
+    tones: ClassVar[Mapping[str, str]] = {}
 
     list_per_page = 50
     list_filter_sheet = False
@@ -108,6 +115,11 @@ class Scoped(ModelAdmin):
         if self.shared:
             mine |= Q(**{f"{self.project_field}__isnull": True})
         return super().get_queryset(request).filter(mine)
+
+    @admin.display(description="state", ordering="state")
+    def state_shown(self, row: Any) -> SafeString:
+        """Return the state of a row that has one, as a coloured word."""
+        return badge(row.state, row.get_state_display(), self.tones.get(row.state))
 
     def project_of(self, item: Any) -> Project | None:
         for name in self.project_field.split("__") if self.project_field else ():

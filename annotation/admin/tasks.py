@@ -7,13 +7,12 @@ from django.contrib import admin
 from django.contrib.admin import SimpleListFilter
 from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.safestring import SafeString
 
 from annotation.admin.feedback import summary
 from annotation.admin.scope import ProjectFilter, ReadOnly, may, projects
 from annotation.models import Task
 from annotation.numbers import whole_number
-from annotation.show import badge, shorten
+from annotation.show import shorten
 
 
 class RoundFilter(SimpleListFilter):
@@ -70,10 +69,6 @@ class TaskPage(ReadOnly):
     @admin.display(description="prompt")
     def prompt_shown(self, task: Task) -> str:
         return shorten(str(task.prompt), 70)
-
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, task: Task) -> SafeString:
-        return badge(task.state)
 
     @admin.display(description="answers")
     def slots(self, task: Task) -> str:

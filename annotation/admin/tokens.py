@@ -19,7 +19,8 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from annotation.admin.scope import ENTERS, ReadOnly, projects
+from annotation.admin.forms import ProjectForm
+from annotation.admin.scope import ENTERS, ReadOnly
 from annotation.errors import HoneError
 from annotation.models import ApiToken, Project
 from annotation.services.tokens import make_token
@@ -34,8 +35,11 @@ SCOPES = {
 }
 
 
-class TokenForm(forms.Form):
+class TokenForm(ProjectForm):
     """What a program may do, and for how long."""
+
+    takes = ENTERS
+    field_order = ("name", "scopes", "project", "days")
 
     name = forms.CharField(
         max_length=100,
@@ -43,12 +47,15 @@ class TokenForm(forms.Form):
         help_text="What will use it: you will want to know when you revoke it.",
     )
     scopes = forms.MultipleChoiceField(
-        choices=list(SCOPES.items()), widget=UnfoldAdminCheckboxSelectMultipleWidget
+        choices=list(SCOPES.items()),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        help_text="Tick no more than it needs: whoever holds the token may do it.",
     )
     project = forms.ModelChoiceField(
         queryset=Project.objects.none(),
         required=False,
         empty_label="all of mine",
+        help_text="Where it works; in others it opens nothing.",
         widget=UnfoldAdminSelectWidget,
     )
     days = forms.IntegerField(
@@ -58,16 +65,8 @@ class TokenForm(forms.Form):
         initial=90,
         label="Days it is valid",
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="Empty: until it is revoked.",
+        help_text="Days from now, 90 to begin with. Empty: until it is revoked.",
     )
-
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        mine = list(projects(request, ENTERS))
-        field = cast("forms.ModelChoiceField[Project]", self.fields["project"])
-        field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
-        for name, each in self.fields.items():
-            each.widget.attrs["aria-describedby"] = f"help_{name}"
 
 
 @admin.register(ApiToken)

@@ -328,10 +328,13 @@ def _over_time(decided: Sequence[Item], periods: int) -> tuple[Group, ...]:
     if not dated:
         return ()
     size = max(1, math.ceil(len(dated) / periods))
+    # Of one day, the hours tell the stretches apart.
+    one_day = dated[0][0].date() == dated[-1][0].date()
+    written = "%Y-%m-%d %H:%M" if one_day else "%Y-%m-%d"
     found = []
     for start in range(0, len(dated), size):
         part = dated[start : start + size]
-        first, last = (part[end][0].date().isoformat() for end in (0, -1))
+        first, last = (part[end][0].strftime(written) for end in (0, -1))
         name = first if first == last else f"{first} to {last}"
         found.append(Group(name, _agreement([decided[place] for _, place in part])))
     return tuple(found)

@@ -10,6 +10,7 @@ from django.utils.timezone import now
 
 from annotation.show import address as address_of
 from annotation.show import badge, duration, link, number
+from config.panel import SIDEBAR
 
 register = template.Library()
 
@@ -79,6 +80,30 @@ def unlocal(value: float) -> str:
 def hundred(value: float) -> str:
     """Write a share as a percentage for CSS."""
     return unlocal(100 * value)
+
+
+@register.filter
+def lettered(places: Any) -> str:
+    """Write the order in which completions were shown by their letters: B, A."""
+    return ", ".join(chr(ord("A") + place) for place in places)
+
+
+@register.filter
+def in_menu(crumbs: Any) -> list[dict[str, Any]]:
+    """Return a header's crumbs in the menu's words: its group, its item, the rest."""
+    known = {
+        str(item["link"]): (group.get("title", ""), item["title"])
+        for group in SIDEBAR
+        for item in group["items"]
+    }
+    found = list(crumbs)
+    for place, crumb in enumerate(found[1:], 1):
+        group, title = known.get(str(crumb.get("link")), ("", ""))
+        if title:
+            found[place] = {**crumb, "title": title}
+            if group:
+                found[0] = {"title": group}
+    return found
 
 
 @register.filter

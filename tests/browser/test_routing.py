@@ -51,6 +51,12 @@ def test_a_budget_is_chosen_on_the_slider(world: World) -> None:
     expect(page.locator("#at-accuracy")).to_contain_text("0.780")
     expect(page.locator("#at-accuracy")).to_contain_text("0.730 to 0.830")
     expect(page.locator("#at-spend")).to_have_text("9")
+    # The label of the choice has a place of its own: no curve runs through it.
+    chosen = page.locator("#routing-chart svg text", has_text="at 40%").bounding_box()
+    curves = page.locator("#routing-chart svg path").all()
+    tops = [box["y"] for curve in curves if (box := curve.bounding_box())]
+    assert chosen is not None and len(tops) == 4
+    assert chosen["y"] + chosen["height"] <= min(tops)
     wide = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )

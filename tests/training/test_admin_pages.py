@@ -312,6 +312,25 @@ def test_runs_are_compared_side_by_side() -> None:
     assert "Expected 2 to 4 runs; found 1." in one.content.decode()
 
 
+def test_what_was_measured_of_the_models_stands_beside_their_runs() -> None:
+    project, client = world()
+    runs = [make_run(project, "succeeded", name=name) for name in ("one", "two")]
+    model = ModelVersion.objects.create(
+        project=project, name="rm", role="reward", source="x", run=runs[1]
+    )
+    Evaluation.objects.create(
+        model=model,
+        suite="held-out",
+        run=make_run(project, "succeeded", kind="evaluate"),
+        report={"accuracy": {"value": 0.83, "low": 0.79, "high": 0.87}, "pairs": 60},
+    )
+    asked = {"run": [str(run.pk) for run in runs]}
+    page = client.get(reverse("admin:training_trainingrun_compare"), asked)
+    found = dict(page.context["results"])
+    assert found["held-out: accuracy"] == [None, "0.830 (0.790 to 0.870)"]
+    assert found["held-out: pairs"] == [None, 60]
+
+
 def test_a_round_is_drawn_as_steps() -> None:
     project, client = world()
     round_ = Round.objects.create(
@@ -380,9 +399,12 @@ def test_the_first_steps_lead_once_round_the_loop() -> None:
         steps = client.get("/admin/").context["steps"]
         return steps["next"] and steps["next"]["name"]
 
-    assert following() == "Label ten comparisons"
+    # Where nothing can be labelled, that is the first thing to mend.
+    assert following() == "Import something to label"
     person = add_member(project)
-    for task in make_tasks(project, 10):
+    tasks = make_tasks(project, 10)
+    assert following() == "Label ten comparisons"
+    for task in tasks:
         answer(task, person)
     assert following() == "Freeze a snapshot"
     Snapshot.objects.create(project=project, name="s", state="ready", rows=10)

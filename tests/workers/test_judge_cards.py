@@ -125,6 +125,32 @@ def world(role: str = "researcher") -> tuple[Project, Client]:
     return project, sign_in(add_member(project, role))
 
 
+@pytest.mark.django_db
+def test_the_cards_page_tells_intervals_money_and_the_way_to_the_answers() -> None:
+    project, client = world()
+    tasks = make_tasks(project, 6, overlap=2)
+    person = add_member(project)
+    for task in tasks[:4]:
+        answer(task, person)
+    judge = Judge.objects.create(
+        project=project, name="careful", backend="endpoint", budget="5"
+    )
+    page = reverse("admin:annotation_judge_change", args=[judge.pk])
+    fresh = client.get(page).content.decode()
+    assert "It has answered nothing yet." in fresh
+    for way in ("admin:training_routingplan_add", "admin:training_round_add"):
+        assert f"{reverse(way)}?project={project.pk}" in fresh
+    judge.actor = says(project, "careful", {task.pk: (0.9, 0.7) for task in tasks})
+    judge.save(update_fields=["actor"])
+    text = client.get(page).content.decode()
+    # Four of four agreed; Wilson's interval of that starts at 4 / (4 + 1.96 ** 2).
+    assert "0.510 to 1" in text
+    assert "0 of 5<" in text
+    answers = f"{reverse('admin:annotation_feedback_changelist')}?q=careful"
+    assert f'href="{answers}"' in text
+    assert "careful" in client.get(answers).content.decode()
+
+
 def form(project: Project, **changes: Any) -> dict[str, Any]:
     return {
         "project": project.pk,
@@ -181,8 +207,8 @@ def test_a_researcher_sets_up_a_judge_and_tries_it(
     ("changes", "words"),
     [
         ({"set_url": "http://10.0.0.1/v1"}, "not among the endpoints"),
-        ({"set_key": "DATABASE_URL"}, "should be the name of a variable"),
-        ({"set_model": ""}, "is needed for this kind of judge"),
+        ({"set_key": "DATABASE_URL"}, "Should be the name of a variable"),
+        ({"set_model": ""}, "Is needed for this kind of judge"),
         ({"set_samples": "many"}, "mend the fields"),
         ({"backend": "panel"}, "two judges or more"),
         ({"budget": "-1"}, "mend the fields"),

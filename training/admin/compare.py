@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from training.admin.curves import charts_as_json, metric_rows, series
+from training.admin.reports import read_report
 from training.models import Evaluation, TrainingRun
 
 MOST = 4
@@ -85,14 +86,14 @@ def results(runs: Sequence[TrainingRun]) -> list[tuple[str, list[Any]]]:
         }
         for run in runs
     ]
-    models = {run.pk: place for place, run in enumerate(runs)}
-    evaluations = Evaluation.objects.filter(model__run__in=models).select_related(
-        "model"
-    )
+    places: dict[UUID | None, int] = {run.pk: at for at, run in enumerate(runs)}
+    evaluations = Evaluation.objects.filter(model__run__in=runs).select_related("model")
     for evaluation in evaluations:
-        place = models[evaluation.model.run_id]  # type: ignore[index]
-        for name, value in evaluation.report.items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                facts[place][f"{evaluation.suite}: {name}"] = value
+        report = read_report(evaluation.report)
+        found = [(each.label, each.words) for each in report.estimates if each.own]
+        facts[places[evaluation.model.run_id]] |= {
+            f"{evaluation.suite}: {name}": value
+            for name, value in [*found, *report.facts]
+        }
     names = list(dict.fromkeys(name for fact in facts for name in fact))
     return [(name, [fact.get(name) for fact in facts]) for name in names]

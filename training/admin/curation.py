@@ -1,22 +1,21 @@
 """Curation: pools, votes on labels, and what is asked again."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.safestring import SafeString
 
-from annotation.admin.scope import ProjectFilter, Scoped, projects
-from annotation.models import Task
+from annotation.admin.scope import ProjectFilter, projects
+from annotation.admin.starting import Starts
+from annotation.models import Judge, Task
 from annotation.numbers import whole_number
-from annotation.show import address, badge, flat
+from annotation.show import address, flat
 from training.admin.curation_form import KINDS, CurationForm
-from training.models import CurationJob, Snapshot
+from training.models import CurationJob, ModelVersion, Snapshot
 from training.services.curation_verified import pools
 
 State = CurationJob.State
-TONES = {State.DONE: "good", State.FAILED: "bad"}
 BANDS = {
     "suspect": "reward models think the label wrong",
     "ambiguous": "the weakest fifth of all, of the others",
@@ -33,30 +32,20 @@ FATES = {
 
 
 @admin.register(CurationJob)
-class CurationPage(Scoped):
-    sees = "observe"
-    adds = "research"
+class CurationPage(Starts):
+    adding = "Curate labels"
+    empty = (
+        "Nothing was curated yet. Once labels have come in, set some apart as the "
+        "verified pool, or let reward models vote on a snapshot."
+    )
     list_display = ("name", "project", "kind", "state_shown", "created_at")
     list_filter = (ProjectFilter, "kind", "state")
-    list_select_related = ("project",)
 
     @admin.display(description="curation", ordering="pk")
     def name(self, job: CurationJob) -> str:
         return f"curation {job.pk}"
 
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, job: CurationJob) -> SafeString:
-        tone = TONES.get(State(job.state), "busy")
-        return badge(job.state, job.get_state_display(), tone)
-
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied("Curation takes the role researcher or owner.")
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         kind = request.GET.get("kind", "")
         mine = projects(request, "research")
         asked = whole_number(request.GET.get("project"))
@@ -72,23 +61,17 @@ class CurationPage(Scoped):
         return self.page(
             request,
             "training/curation_form.html",
-            title="Curate labels",
+            title=self.adding,
             form=form,
             kind=kind,
             words=KINDS.get(kind, ""),
             kinds=KINDS.items(),
             project=project,
             pools=pools(project) if project else None,
+            missing=form.missing() if form else [],
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        job = cast(CurationJob, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, job: CurationJob) -> HttpResponse:
         found = dict(job.result)
         made = found.pop("snapshot", None)
         return self.page(
@@ -106,8 +89,30 @@ class CurationPage(Scoped):
             fates=_shares(found.pop("fates", {}), FATES),
             doubted=_doubted(job, found.pop("doubted", [])),
             figures=flat(found),
-            settings=flat(job.settings),
+            named=(named := _named(job)),
+            settings=flat(
+                {
+                    name: value
+                    for name, value in job.settings.items()
+                    if name not in dict(named)
+                }
+            ),
         )
+
+
+def _named(job: CurationJob) -> list[tuple[str, Model]]:
+    """Return what a job's settings name by id, where it is still there."""
+    kinds: dict[str, type[Model]] = {
+        "snapshot": Snapshot,
+        "model": ModelVersion,
+        "judge": Judge,
+    }
+    return [
+        (name, found)
+        for name, kind in kinds.items()
+        if name in job.settings
+        and (found := kind._default_manager.filter(pk=job.settings[name]).first())
+    ]
 
 
 def _shares(counts: dict[str, int], words: dict[str, str]) -> list[dict[str, Any]]:

@@ -4,12 +4,11 @@ from typing import Any, cast, get_origin
 
 from django import forms
 from django.db.models import Q
-from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from annotation.admin.scope import projects
+from annotation.admin.forms import ProjectForm, label_of, told
 from annotation.errors import HoneError
-from annotation.models import Judge, Project
+from annotation.models import Judge
 from training.admin.fields import number_box
 from training.models import CurationJob, ModelVersion, Snapshot
 from training.services.curation_jobs import SETTINGS, USES, create_job
@@ -24,57 +23,71 @@ KINDS = {
     "turn them round, leave them out, or ask again.",
 }
 
+NEEDED = {
+    "model": "There is no reward model yet: train one on a snapshot first.",
+    "judge": "There is no judge yet: set one up first.",
+    "snapshot": "There is no snapshot of pairs yet: freeze one first.",
+}
+LABELS = {
+    "share": "Share of the labels",
+    "model": "Reward model",
+    "most": "Pairs at most",
+    "examples": "Examples a question",
+    "use": "Doubted labels",
+    "models": "Reward models that vote",
+    "ask_again": "Asked again",
+}
 
-class CurationForm(forms.Form):
+
+class CurationForm(ProjectForm):
     """What is curated, and how; the service judges what is typed."""
 
-    project = forms.ModelChoiceField(
-        queryset=Project.objects.none(),
-        empty_label=None,
-        widget=UnfoldAdminSelectWidget,
-    )
-
-    def __init__(
-        self, *args: Any, request: HttpRequest, kind: str, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.kind, self.request = kind, request
-        mine = list(projects(request, "research"))
-        project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
-        project.queryset = Project.objects.filter(pk__in=mine).order_by("name")
-        rows = Q(project__in=mine)
+        self.kind = kind
+        rows = Q(project__in=self.mine)
         named: dict[str, Any] = {
             "model": ModelVersion.objects.filter(rows, role="reward"),
             "judge": Judge.objects.filter(rows).order_by("name"),
             "snapshot": Snapshot.objects.filter(rows, view="pairs", state="ready"),
         }
         for name, info in SETTINGS[kind].model_fields.items():
-            told: dict[str, Any] = {
-                "label": name.replace("_", " ").capitalize(),
-                "help_text": info.description or "",
+            common: dict[str, Any] = {
+                "label": LABELS.get(name) or label_of(name),
+                "help_text": told(
+                    info.description or "", None if info.is_required() else info.default
+                ),
             }
             if name in named:
                 self.fields[name] = forms.ModelChoiceField(
                     queryset=named[name],
                     empty_label=None,
                     widget=UnfoldAdminSelectWidget,
-                    **told,
+                    **common,
                 )
             elif get_origin(info.annotation) is not None:
                 self.fields[name] = forms.ChoiceField(
                     choices=[(use, f"{use}: {words}") for use, words in USES.items()],
                     widget=UnfoldAdminSelectWidget,
-                    **told,
+                    **common,
                 )
             else:
                 self.fields[name] = forms.CharField(
                     required=False,
                     initial=f"{info.default:g}",
                     widget=number_box(),
-                    **told,
+                    **common,
                 )
-        for name, field in self.fields.items():
-            field.widget.attrs["aria-describedby"] = f"help_{name}"
+
+    def missing(self) -> list[str]:
+        """Return what a box has nothing to offer of, with what makes one."""
+        return [
+            advice
+            for name, advice in NEEDED.items()
+            if isinstance(field := self.fields.get(name), forms.ModelChoiceField)
+            and field.queryset is not None
+            and not field.queryset.exists()
+        ]
 
     def settings(self) -> dict[str, Any]:
         """Return what was typed; what was left empty is the default."""
@@ -95,11 +108,5 @@ class CurationForm(forms.Form):
                 by=cast(Any, self.request.user),
             )
         except HoneError as error:
-            placed = False
-            for item in error.fields:
-                if item["path"] in self.fields:
-                    self.add_error(str(item["path"]), str(item["message"]))
-                    placed = True
-            if not placed:
-                self.add_error(None, str(error))
+            self.refused(error)
             return None

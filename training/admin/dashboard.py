@@ -245,12 +245,7 @@ def first_steps(request: HttpRequest, chosen: Project | None) -> dict[str, Any] 
     launch = reverse("admin:training_trainingrun_add")
     on = f"&snapshot={newest.pk}" if newest else ""
     steps = [
-        {
-            "name": "Label ten comparisons",
-            "words": f"{answers} of 10 so far" if answers < 10 else "in the workspace",
-            "url": f"/app/projects/{project.slug}",
-            "done": answers >= 10,
-        },
+        _label_step(project, answers),
         {
             "name": "Freeze a snapshot",
             "words": "a batch that never changes",
@@ -277,6 +272,23 @@ def first_steps(request: HttpRequest, chosen: Project | None) -> dict[str, Any] 
         "project": project,
         "steps": steps,
         "next": coming[0] if coming else None,
+    }
+
+
+def _label_step(project: Project, answers: int) -> dict[str, Any]:
+    """Return the step of labelling, or of importing where nothing can be labelled."""
+    if not answers and not project.tasks.exists():
+        return {
+            "name": "Import something to label",
+            "words": "prompts with completions",
+            "url": reverse("admin:annotation_import_add") + f"?project={project.pk}",
+            "done": False,
+        }
+    return {
+        "name": "Label ten comparisons",
+        "words": f"{answers} of 10 so far" if answers < 10 else "in the workspace",
+        "url": f"/app/projects/{project.slug}",
+        "done": answers >= 10,
     }
 
 

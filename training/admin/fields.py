@@ -10,6 +10,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from annotation.admin.forms import label_of, told
 from training.engine.registry import Param, ParamValue, Preset, PresetError, validate
 from training.engine.registry.common import LOOP
 
@@ -26,20 +27,19 @@ def number_box(**attrs: Any) -> forms.TextInput:
 
 
 def bounds(param: Param) -> str:
-    """Return a setting's help with what it accepts."""
+    """Return a setting's help with what it accepts, and its default."""
     said = param.help
     if param.minimum is not None and param.maximum is not None:
         said += f" From {param.minimum:g} to {param.maximum:g}."
     elif param.minimum is not None:
         said += f" At least {param.minimum:g}."
-    return said
+    return told(said, None if param.kind == "bool" else param.default)
 
 
 def field_for(param: Param) -> forms.Field:
     """Return a form field that takes anything: the registry judges."""
-    label = param.name.replace("_", " ").capitalize()
     common: dict[str, Any] = {
-        "label": label,
+        "label": label_of(param.name),
         "help_text": bounds(param),
         "initial": param.default,
         "required": False,

@@ -14,7 +14,7 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from annotation.admin.scope import projects
+from annotation.admin.forms import ProjectForm, label_of, told
 from annotation.errors import HoneError
 from annotation.models import Actor, Judge, Project
 from annotation.models.judges import DIGITS, PLACES
@@ -30,18 +30,30 @@ HELP = {
     "HONE_JUDGE_KEY_…; never the key itself.",
     "logprobs": "Ask for log-probabilities; turn it off where the endpoint has none.",
     "samples": "Replies to a question where there are no log-probabilities.",
-    "temperature": "Of those replies.",
-    "max_tokens": "Of a reply in words.",
-    "timeout_seconds": "For one try.",
-    "tries": "Of one call, with growing pauses between.",
+    "temperature": "Of those replies: 0 is the likeliest always, 1 is as it comes.",
+    "max_tokens": "Tokens of a reply in words.",
+    "timeout_seconds": "Seconds for one try, from connecting to the last byte.",
+    "tries": "Tries of one call, with growing pauses between.",
     "per_minute": "Calls a minute at most; empty is no limit.",
     "method": "Ask directly, or write a rubric first and apply it.",
     "instructions": "What counts, in your words; empty takes Hone's.",
     "principle": "What a principle reward model is asked about in comparisons.",
-    "min_mass": "Least probability on the offered letters together; else it abstains.",
-    "on_change": "When the endpoint says that it runs another model.",
-    "tie_within": "This close to even it calls a tie, where the question offers one.",
+    "min_mass": "Least probability on the offered letters together, 0 to 1; "
+    "below it the judge abstains.",
+    "on_change": "When the endpoint says that it runs another model: stop, or go on as "
+    "another actor.",
+    "tie_within": "This close to 0.5 it calls a tie, where the question offers one.",
     "dissent": "A panel escalates to people beyond this share on the smaller side.",
+}
+LABELS = {
+    "model": "Model's name there",
+    "key": "Key's variable",
+    "logprobs": "Log-probabilities",
+    "max_tokens": "Tokens at most",
+    "timeout_seconds": "Patience",
+    "per_minute": "Calls a minute at most",
+    "min_mass": "Least mass on letters",
+    "on_change": "Where the model changes",
 }
 FIRST = ("url", "model", "key", "logprobs", "instructions", "method")
 LONG = ("instructions",)
@@ -63,8 +75,10 @@ def amount(label: str | None = None, help_text: str = "", **told: Any) -> forms.
 def setting_field(name: str, info: FieldInfo) -> forms.Field:
     """Return a box for a setting; the settings' own type judges what is typed."""
     common: dict[str, Any] = {
-        "label": name.replace("_", " ").capitalize(),
-        "help_text": HELP[name],
+        "label": LABELS.get(name) or label_of(name),
+        "help_text": told(
+            HELP[name], info.default if info.annotation is not bool else None
+        ),
         "required": False,
     }
     if info.annotation is bool:
@@ -87,76 +101,79 @@ def setting_field(name: str, info: FieldInfo) -> forms.Field:
     return forms.CharField(initial=initial, widget=box, **common)
 
 
-class JudgeForm(forms.Form):
+class JudgeForm(ProjectForm):
     """One judge: which AI, how it is asked, and what it may spend."""
 
-    project = forms.ModelChoiceField(
-        queryset=Project.objects.none(),
-        empty_label=None,
-        widget=UnfoldAdminSelectWidget,
+    name = forms.CharField(
+        max_length=100,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="What it is called here; its answers go by it.",
     )
-    name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
     backend = forms.ChoiceField(
         choices=Judge.Backend.choices,
         initial=Judge.Backend.ENDPOINT,
         label="What is asked",
+        help_text="Who gives the answers. The boxes for other kinds may stay empty.",
         widget=UnfoldAdminSelectWidget,
     )
     model_version = forms.ModelChoiceField(
         queryset=ModelVersion.objects.none(),
         required=False,
         label="Model of ours",
-        help_text="A reward model, a policy or a judge.",
+        help_text="For a model of ours alone: a reward model, a policy or a judge.",
         widget=UnfoldAdminSelectWidget,
     )
     replays = forms.ModelChoiceField(
         queryset=Actor.objects.none(),
         required=False,
         label="Recorded actor",
-        help_text="Whose imported labels are given again.",
+        help_text="For recorded labels alone: whose imported labels are given again.",
         widget=UnfoldAdminSelectWidget,
     )
     members = forms.ModelMultipleChoiceField(
         queryset=Judge.objects.none(),
         required=False,
         label="Members of the panel",
+        help_text="For a panel alone: two judges or more, each asked on its own.",
         widget=UnfoldAdminSelectMultipleWidget,
     )
-    price_prompt = amount("Price of reading", "Per million tokens.", initial=0)
-    price_completion = amount("Price of writing", "Per million tokens.", initial=0)
+    price_prompt = amount(
+        "Price of reading",
+        "Money for a million tokens of prompt; 0 is free.",
+        initial=0,
+    )
+    price_completion = amount(
+        "Price of writing", "Money for a million tokens of reply; 0 is free.", initial=0
+    )
     budget = amount(
-        help_text="The most it may ever spend; empty is no limit.", required=False
+        help_text="The most it may ever spend, in the same money. Empty: no limit.",
+        required=False,
     )
     concurrency = forms.IntegerField(
         min_value=1,
         max_value=256,
         initial=4,
         label="Calls at once",
+        help_text="Calls that are under way at the same time; 4 to begin with.",
         widget=number_box(),
     )
 
-    def __init__(
-        self, *args: Any, request: HttpRequest, judge: Judge | None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, judge: Judge | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.judge = judge
-        mine = [judge.project_id] if judge else list(projects(request, "research"))
-        self._choices("project", Project.objects.filter(pk__in=mine).order_by("name"))
+        mine = [judge.project_id] if judge else self.mine
+        if judge:
+            self.offer("project", Project.objects.filter(pk=judge.project_id))
         models = ModelVersion.objects.exclude(role=ModelVersion.Role.ENCODER)
-        self._choices(
+        self.offer(
             "model_version",
             models.filter(project__in=mine) | models.filter(project=None),
         )
-        self._choices("replays", Actor.objects.filter(project__in=mine, user=None))
+        self.offer("replays", Actor.objects.filter(project__in=mine, user=None))
         judges = Judge.objects.filter(project__in=mine).exclude(backend="panel")
-        self._choices("members", judges)
+        self.offer("members", judges)
         for name, info in JudgeSettings.model_fields.items():
             self.fields[f"set_{name}"] = setting_field(name, info)
-        for name, each in self.fields.items():
-            each.widget.attrs["aria-describedby"] = f"help_{name}"
-
-    def _choices(self, name: str, queryset: Any) -> None:
-        cast("forms.ModelChoiceField[Any]", self.fields[name]).queryset = queryset
 
     def what(self) -> list[forms.BoundField]:
         names = ("project", "name", "backend", "model_version", "replays", "members")
@@ -214,19 +231,8 @@ class JudgeForm(forms.Form):
         try:
             return save_judge(judge, members=list(data["members"]))
         except HoneError as error:
-            self._place(error)
+            self.refused(error)
             return None
-
-    def _place(self, error: HoneError) -> None:
-        placed = False
-        for item in error.fields:
-            path = str(item["path"])
-            for name in (path, "set_" + path.removeprefix("settings.")):
-                if name in self.fields:
-                    self.add_error(name, str(item["message"]))
-                    placed = True
-        if not placed:
-            self.add_error(None, str(error))
 
 
 def _is_number(info: FieldInfo) -> bool:

@@ -1,16 +1,17 @@
 """Judges: set up, tried on three tasks, started, and known by their cards."""
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from annotation.admin.scope import ProjectFilter, Scoped, may, projects
-from annotation.models import Judge, JudgeBatch
+from annotation.admin.scope import ProjectFilter, may, projects
+from annotation.admin.starting import Starts
+from annotation.models import Feedback, Judge, JudgeBatch
 from annotation.numbers import whole_number
 from annotation.quality.summary import Share
 from annotation.services.judge_cards import card_of
@@ -23,7 +24,7 @@ from annotation.services.judges import (
     start_trial,
     waiting_for,
 )
-from annotation.show import address, badge, number
+from annotation.show import address, list_address, number
 from training.admin.judge_form import JudgeForm
 from training.models import ModelVersion
 
@@ -64,27 +65,27 @@ def line(words: str, share: Share, note: str = "") -> dict[str, Any]:
 
 
 @admin.register(Judge)
-class JudgePage(Scoped):
-    sees = "observe"
-    adds = "research"
+class JudgePage(Starts):
+    adding = "Set up a judge"
+    empty = (
+        "No judge is set up yet. A judge is an AI that answers the tasks routed to it; "
+        "its card then says how far to trust it."
+    )
+    tones: ClassVar[Mapping[str, str]] = {Judge.State.STOPPED: "bad"}
     list_display = ("name", "project", "backend_shown", "state_shown", "money", "calls")
     list_filter = (ProjectFilter, "backend", "state")
-    list_select_related = ("project",)
     search_fields = ("name",)
 
     @admin.display(description="asks", ordering="backend")
     def backend_shown(self, judge: Judge) -> str:
         return judge.get_backend_display()
 
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, judge: Judge) -> SafeString:
-        tone = "bad" if judge.state == Judge.State.STOPPED else "good"
-        return badge(judge.state, judge.get_state_display(), tone)
-
     @admin.display(description="spent", ordering="spent")
     def money(self, judge: Judge) -> str:
         spent = number(float(judge.spent))
-        return spent if judge.budget is None else f"{spent} of {judge.budget:g}"
+        if judge.budget is None:
+            return spent
+        return f"{spent} of {number(float(judge.budget))}"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -102,14 +103,7 @@ class JudgePage(Scoped):
             *super().get_urls(),
         ]
 
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied("Setting up a judge takes the role researcher.")
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         asked = whole_number(request.GET.get("project"))
         mine = projects(request, "research")
         first = next(iter(mine), None) if asked not in mine else asked
@@ -143,7 +137,7 @@ class JudgePage(Scoped):
         return self.page(
             request,
             "training/judge_form.html",
-            title=f"Settings of {judge}" if judge else "Set up a judge",
+            title=f"Settings of {judge}" if judge else self.adding,
             form=form,
             judge=judge,
             **named,
@@ -181,14 +175,7 @@ class JudgePage(Scoped):
             raise Http404(f"A judge cannot {verb} now.")
         return HttpResponseRedirect(address(judge))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        judge = cast(Judge, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, judge: Judge) -> HttpResponse:
         found = card_of(judge.actor) if judge.actor else None
         trial = judge.batches.filter(kind=JudgeBatch.Kind.TRIAL).first()
         waits = trial is not None and trial.state in ("queued", "running")
@@ -217,6 +204,9 @@ class JudgePage(Scoped):
             failures=judge.failures.order_by("-updated_at")[:20],
             failed=judge.failures.count(),
             waiting=waiting_for(judge).count(),
+            answers_url=list_address(Feedback, q=judge.actor.name)
+            if judge.actor
+            else "",
             money=self.money(judge),
             per_answer=_per_answer(judge),
             maybe=maybe_paid(judge),

@@ -7,15 +7,12 @@ from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.widgets import (
-    UnfoldAdminSelectWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanWidget,
-)
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from annotation.admin.scope import projects
 from annotation.errors import HoneError
-from training.admin.fields import check, field_for, number_box, shown, typed
+from training.admin.fields import check, field_for, shown, typed
+from training.admin.launch_boxes import LaunchBoxes, SnapshotChoice
 from training.engine.registry import Preset
 from training.engine.registry.further import further_models
 from training.models import ModelVersion, Snapshot, TrainingRun
@@ -45,100 +42,11 @@ def fitting(request: HttpRequest, preset: Preset) -> QuerySet[Snapshot]:
     )
 
 
-class SnapshotChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """Snapshots with their size, and their project where there are several."""
-
-    several_projects = False
-
-    def label_from_instance(self, obj: Any) -> str:
-        project = f"{obj.project.name}: " if self.several_projects else ""
-        return f"{project}{obj.name} ({obj.rows:,} rows)"
-
-
-class LaunchForm(forms.Form):
+class LaunchForm(LaunchBoxes):
     """What to train on, from which model, with which settings.
 
     The registry and the launching service judge it; their words land on the fields.
     """
-
-    snapshot = SnapshotChoice(
-        queryset=Snapshot.objects.none(),
-        label="Snapshot",
-        empty_label=None,
-        widget=UnfoldAdminSelectWidget,
-        help_text="The frozen feedback it learns from. A snapshot never changes.",
-    )
-    model = forms.ChoiceField(
-        label="Model to start from",
-        widget=UnfoldAdminSelectWidget,
-    )
-    source = forms.CharField(
-        required=False,
-        label="Its source",
-        widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
-        help_text="For “another model” alone: a directory on the workers' machine, a "
-        "hub id, or a .gguf file.",
-    )
-    judge = forms.ModelChoiceField(
-        queryset=ModelVersion.objects.none(),
-        required=False,
-        label="Reward model that judges",
-        empty_label="none",
-        widget=UnfoldAdminSelectWidget,
-        help_text="Compares the policy's completions with the reference's.",
-    )
-    reference = forms.ModelChoiceField(
-        queryset=ModelVersion.objects.none(),
-        required=False,
-        label="Reference",
-        empty_label="the model it starts from",
-        widget=UnfoldAdminSelectWidget,
-        help_text="The frozen policy that it is held close to.",
-    )
-    name = forms.CharField(
-        required=False,
-        max_length=200,
-        label="Name",
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Empty: the method, the model and the snapshot.",
-    )
-    seed = forms.IntegerField(
-        label="Seed",
-        min_value=0,
-        max_value=2**31 - 1,
-        widget=number_box(),
-        help_text="Same seed, snapshot and settings: same numbers on the same machine.",
-    )
-    use_lora = forms.BooleanField(
-        required=False,
-        label="Train low-rank adapters (LoRA)",
-        widget=UnfoldBooleanWidget,
-        help_text="Trains a few new weights instead of all; merged at the end.",
-    )
-    lora_r = forms.IntegerField(
-        required=False, initial=16, label="Rank", widget=number_box()
-    )
-    lora_alpha = forms.FloatField(
-        required=False, initial=32, label="Alpha", widget=number_box()
-    )
-    lora_dropout = forms.FloatField(
-        required=False, initial=0, label="Dropout", widget=number_box()
-    )
-    max_rows = forms.IntegerField(
-        required=False,
-        label="Rows at most",
-        widget=number_box(placeholder="all"),
-        help_text="A seeded subset; what is left out is recorded.",
-    )
-    minutes = forms.FloatField(
-        required=False,
-        label="Minutes at most",
-        widget=number_box(placeholder="no limit"),
-        help_text="Times a few batches, then trains on as many rows as fit.",
-    )
-    max_steps = forms.IntegerField(
-        required=False, label="Steps at most", widget=number_box(placeholder="no limit")
-    )
 
     def __init__(
         self, *args: Any, request: HttpRequest, preset: Preset, **kwargs: Any
@@ -187,9 +95,6 @@ class LaunchForm(forms.Form):
         for param in preset.params:
             if param in [*shown(preset)[0], *shown(preset)[1]]:
                 self.fields[f"param_{param.name}"] = field_for(param)
-        for name in self.fields:
-            box = self.fields[name].widget
-            box.attrs["aria-describedby"] = f"help_{name}"
 
     def _set_judge(self) -> None:
         """Keep the judge where the preset takes a reward model, and say what for."""
@@ -277,12 +182,12 @@ class LaunchForm(forms.Form):
         }
         self.values, errors = check(self.preset, given)
         for name, words in errors.items():
-            self.add_error(self._field_of(f"params.{name}"), words)
+            self.add_error(self.box_of(f"params.{name}"), words)
         if data.get("model") == FROM_SOURCE and not data.get("source"):
             self.add_error("source", "Expected the model's source; found nothing.")
         return data
 
-    def _field_of(self, path: str) -> str | None:
+    def box_of(self, path: str) -> str | None:
         """Return the form's field for the service's word for it."""
         head, _, rest = path.partition(".")
         name = {
@@ -333,15 +238,7 @@ class LaunchForm(forms.Form):
                 created_by=cast(AbstractBaseUser, self.request.user),
             )
         except HoneError as error:
-            placed = False
-            for field in error.fields:
-                name = self._field_of(str(field["path"]))
-                if name:
-                    found = field.get("value")
-                    self.add_error(name, f"{field['message'].capitalize()}; {found}.")
-                    placed = True
-            if not placed:
-                self.add_error(None, str(error))
+            self.refused(error)
             return None
 
     def _inputs(self, judge: ModelVersion | None) -> dict[str, Any]:

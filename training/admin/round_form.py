@@ -5,7 +5,6 @@ from types import UnionType
 from typing import Any, Literal, Union, cast, get_args, get_origin
 
 from django import forms
-from django.http import HttpRequest
 from pydantic.fields import FieldInfo
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
@@ -13,9 +12,9 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from annotation.admin.scope import projects
+from annotation.admin.forms import ProjectForm, label_of, told
 from annotation.errors import HoneError
-from annotation.models import Judge, Project
+from annotation.models import Judge
 from training.admin.fields import number_box
 from training.admin.routing_form import WORDS as POLICIES
 from training.models import ModelVersion, Round
@@ -86,8 +85,10 @@ SETTINGS = {
 def setting_field(name: str, info: FieldInfo, kind: type) -> forms.Field:
     """Return a box for a setting; the service judges what is typed."""
     common: dict[str, Any] = {
-        "label": LABELS.get(name) or name.replace("_", " ").capitalize(),
-        "help_text": info.description or "",
+        "label": LABELS.get(name) or label_of(name),
+        "help_text": told(
+            info.description or "", info.default if kind is not bool else None
+        ),
         "required": False,
     }
     if kind is bool:
@@ -124,37 +125,28 @@ def _judge_field(mine: Iterable[int]) -> forms.ChoiceField:
     )
 
 
-class RoundForm(forms.Form):
+class RoundForm(ProjectForm):
     """Where a round starts, what starts its training, and how it asks again."""
 
-    project = forms.ModelChoiceField(
-        queryset=Project.objects.none(),
-        empty_label=None,
-        widget=UnfoldAdminSelectWidget,
-    )
     policy = forms.ModelChoiceField(
         queryset=ModelVersion.objects.none(),
         required=False,
         label="Policy it starts from",
         empty_label="the last round's outcome, or the base model",
+        help_text="The policy that is trained further and sampled from.",
         widget=UnfoldAdminSelectWidget,
     )
 
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        mine = list(projects(request, "research"))
-        project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
-        project.queryset = Project.objects.filter(pk__in=mine).order_by("name")
         policies = ModelVersion.objects.filter(role="policy")
-        policy = cast("forms.ModelChoiceField[ModelVersion]", self.fields["policy"])
-        policy.queryset = policies.filter(project__in=mine) | policies.filter(
-            project=None
+        self.offer(
+            "policy",
+            policies.filter(project__in=self.mine) | policies.filter(project=None),
         )
         for name, (info, kind) in SETTINGS.items():
             self.fields[f"set_{name}"] = setting_field(name, info, kind)
-        self.fields["set_judge"] = _judge_field(mine)
-        for name, each in self.fields.items():
-            each.widget.attrs["aria-describedby"] = f"help_{name}"
+        self.fields["set_judge"] = _judge_field(self.mine)
 
     def where(self) -> list[forms.BoundField]:
         return [self["project"], self["policy"]]
@@ -204,15 +196,7 @@ class RoundForm(forms.Form):
                 policy=self.cleaned_data["policy"],
             )
         except HoneError as error:
-            placed = False
-            for item in error.fields:
-                name = "set_" + str(item["path"]).removeprefix("settings.")
-                if name in self.fields:
-                    words = f"{item['message']}; found {item.get('value')}."
-                    self.add_error(name, words)
-                    placed = True
-            if not placed:
-                self.add_error(None, str(error))
+            self.refused(error)
             return None
 
 

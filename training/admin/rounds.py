@@ -1,6 +1,7 @@
 """Rounds: where each stands, what it waits for, and what it made."""
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -10,7 +11,8 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from annotation.admin.scope import ProjectFilter, Scoped, may, projects
+from annotation.admin.scope import ProjectFilter, may, projects
+from annotation.admin.starting import Starts
 from annotation.errors import HoneError
 from annotation.models import Task
 from annotation.numbers import whole_number
@@ -106,12 +108,17 @@ def watch_of(round_: Round) -> dict[str, Any] | None:
 
 
 @admin.register(Round)
-class RoundPage(Scoped):
-    sees = "observe"
-    adds = "research"
+class RoundPage(Starts):
+    adding = "Start a round"
+    empty = (
+        "No round was started yet. A round trains on what has been answered and opens "
+        "the next queue by itself."
+    )
+    tones: ClassVar[Mapping[str, str]] = {
+        state: "busy" for state in State if state not in rounds.OVER
+    }
     list_display = ("name", "project", "state_shown", "waiting_for", "updated_at")
     list_filter = (ProjectFilter, "state")
-    list_select_related = ("project",)
     ordering = ("-updated_at",)
 
     @admin.display(description="round", ordering="number")
@@ -122,8 +129,7 @@ class RoundPage(Scoped):
     def state_shown(self, round_: Round) -> SafeString:
         if round_.paused:
             return badge("paused", f"paused while {round_.get_state_display()}")
-        tone = {"done": "good", "failed": "bad"}.get(round_.state, "busy")
-        return badge(round_.state, round_.get_state_display(), tone)
+        return super().state_shown(round_)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.steer))
@@ -134,16 +140,7 @@ class RoundPage(Scoped):
             *super().get_urls(),
         ]
 
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied(
-                "Starting a round takes the role researcher or owner."
-            )
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         given = request.POST if request.method == "POST" else None
         form = RoundForm(given, request=request, initial=self._asked(request))
         if given is not None and form.is_valid() and (made := form.start()):
@@ -152,7 +149,7 @@ class RoundPage(Scoped):
             )
             return HttpResponseRedirect(address(made))
         return self.page(
-            request, "training/round_form.html", title="Start a round", form=form
+            request, "training/round_form.html", title=self.adding, form=form
         )
 
     def _asked(self, request: HttpRequest) -> dict[str, Any]:
@@ -193,14 +190,7 @@ class RoundPage(Scoped):
             messages.error(request, str(error))
         return HttpResponseRedirect(address(round_))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        round_ = cast(Round, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, round_: Round) -> HttpResponse:
         queue = Task.objects.filter(
             project=round_.project, round=round_.number + 1
         ).aggregate(

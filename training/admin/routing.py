@@ -1,36 +1,42 @@
 """Routing plans: a slider over what each budget would reach, then what it was."""
 
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from annotation.admin.scope import ProjectFilter, Scoped, may, projects
+from annotation.admin.scope import ProjectFilter, may, projects
+from annotation.admin.starting import Starts
 from annotation.errors import HoneError
 from annotation.numbers import whole_number
-from annotation.show import address, badge, flat
+from annotation.show import address, flat
 from training.admin.routing_form import WORDS, RoutingForm
 from training.models import RoutingPlan
 from training.services import routing
 
 State = RoutingPlan.State
-TONES = {"failed": "bad", "ready": "good", "applied": "good"}
 UNDER_WAY = (State.QUEUED, State.PREDICTING, State.TO_APPLY, State.APPLYING)
 START = 0.25
 """Where the slider stands before anybody has moved it."""
 
 
 @admin.register(RoutingPlan)
-class RoutingPlanPage(Scoped):
-    sees = "observe"
-    adds = "research"
+class RoutingPlanPage(Starts):
+    adding = "Plan who answers"
+    empty = (
+        "Nothing was planned yet. A plan predicts what each budget would reach before "
+        "anything is spent; it takes open tasks and a judge."
+    )
+    tones: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(UNDER_WAY, "busy"),
+        State.APPLIED: "good",
+    }
     list_display = ("name", "project", "policy", "state_shown", "share", "created_at")
     list_filter = (ProjectFilter, "state")
-    list_select_related = ("project",)
 
     @admin.display(description="plan", ordering="pk")
     def name(self, plan: RoutingPlan) -> str:
@@ -39,11 +45,6 @@ class RoutingPlanPage(Scoped):
     @admin.display(description="policy")
     def policy(self, plan: RoutingPlan) -> str:
         return str(plan.settings.get("policy", ""))
-
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, plan: RoutingPlan) -> SafeString:
-        tone = TONES.get(plan.state, "busy")
-        return badge(plan.state, plan.get_state_display(), tone)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.act))
@@ -54,21 +55,14 @@ class RoutingPlanPage(Scoped):
             *super().get_urls(),
         ]
 
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied("Planning who answers takes the role researcher.")
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         given = request.POST if request.method == "POST" else None
         form = RoutingForm(given, request=request, initial=_asked(request))
         if given is not None and form.is_valid() and (made := form.make()):
             messages.success(request, "A worker predicts it; nothing is spent yet.")
             return HttpResponseRedirect(address(made))
         return self.page(
-            request, "training/routing_form.html", title="Plan who answers", form=form
+            request, "training/routing_form.html", title=self.adding, form=form
         )
 
     def act(self, request: HttpRequest, object_id: int, deed: str) -> HttpResponse:
@@ -92,14 +86,7 @@ class RoutingPlanPage(Scoped):
             messages.error(request, str(error))
         return HttpResponseRedirect(address(plan))
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        plan = cast(RoutingPlan, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, plan: RoutingPlan) -> HttpResponse:
         share = START if plan.share is None else plan.share
         return self.page(
             request,

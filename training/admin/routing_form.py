@@ -1,14 +1,12 @@
 """The form that has a routing plan predicted: the project, its queue, the costs."""
 
-from typing import Any, cast
+from typing import Any
 
 from django import forms
-from django.http import HttpRequest
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from annotation.admin.scope import projects
+from annotation.admin.forms import ProjectForm, label_of, told
 from annotation.errors import HoneError
-from annotation.models import Project
 from training.models import RoutingPlan
 from training.services import routing
 from training.services.routing_settings import RoutingSettings
@@ -27,18 +25,20 @@ WORDS = {
     "predicted-greedy": "highest marginal gain, one by one",
     "escalation": "where the judge is unsure; a second person on conflict",
 }
+LABELS = {
+    "human_cost": "Cost of a person's answer",
+    "ai_cost": "Cost of a judge's answer",
+    "floor": "Exploration floor",
+    "threshold": "Sure enough for a judge",
+    "mixes": "Candidate mixes",
+}
 FIRST = ("project", "round", "policy", "human_cost", "ai_cost")
 NUMBERS = ("human_cost", "ai_cost", "floor", "threshold", "doubt", "mixes", "seed")
 
 
-class RoutingForm(forms.Form):
+class RoutingForm(ProjectForm):
     """What a plan is made from; the service judges what is typed."""
 
-    project = forms.ModelChoiceField(
-        queryset=Project.objects.none(),
-        empty_label=None,
-        widget=UnfoldAdminSelectWidget,
-    )
     round = forms.IntegerField(
         required=False,
         min_value=0,
@@ -53,27 +53,20 @@ class RoutingForm(forms.Form):
         widget=UnfoldAdminSelectWidget,
     )
 
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        mine = list(projects(request, "research"))
-        project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
-        project.queryset = Project.objects.filter(pk__in=mine).order_by("name")
         for name in NUMBERS:
             info = RoutingSettings.model_fields[name]
             self.fields[name] = forms.FloatField(
                 required=False,
                 initial=info.default,
-                label=name.replace("_", " ").capitalize().replace("Ai ", "AI "),
-                help_text=info.description or "",
+                label=LABELS.get(name) or label_of(name),
+                help_text=told(info.description or "", info.default),
                 widget=UnfoldAdminTextInputWidget(attrs={"inputmode": "decimal"}),
             )
-        for name, field in self.fields.items():
-            field.widget.attrs["aria-describedby"] = f"help_{name}"
 
     def first(self) -> list[forms.BoundField]:
-        return [
-            self[n] for n in ("project", "round", "policy", "human_cost", "ai_cost")
-        ]
+        return [self[name] for name in FIRST]
 
     def others(self) -> list[forms.BoundField]:
         return [self[name] for name in NUMBERS if not name.endswith("_cost")]
@@ -95,12 +88,5 @@ class RoutingForm(forms.Form):
                 settings=settings,
             )
         except HoneError as error:
-            placed = False
-            for item in error.fields:
-                name = str(item["path"]).removeprefix("settings.")
-                if name in self.fields:
-                    self.add_error(name, f"{item['message']}; found {item['value']}.")
-                    placed = True
-            if not placed:
-                self.add_error(None, str(error))
+            self.refused(error)
             return None

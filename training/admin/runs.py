@@ -1,7 +1,7 @@
 """Runs: launched from the registry, watched while they work, compared when done."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -13,13 +13,13 @@ from django.http import (
     JsonResponse,
 )
 from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
-from annotation.admin.scope import ProjectFilter, Scoped, may
+from annotation.admin.scope import ProjectFilter, may
+from annotation.admin.starting import Starts
 from annotation.errors import HoneError
 from annotation.numbers import whole_number
-from annotation.show import address, badge, duration, flat
+from annotation.show import address, duration, flat
 from training.admin import compare
 from training.admin.curves import charts_as_json
 from training.admin.launch_form import LaunchForm, fitting
@@ -31,9 +31,13 @@ from training.services import runs
 
 
 @admin.register(TrainingRun)
-class RunPage(Scoped):
-    sees = "observe"
+class RunPage(Starts):
     adds = "train"
+    adding = "Launch a run"
+    empty = (
+        "Nothing was trained yet. A run learns from a frozen snapshot: freeze one, "
+        "then choose a method."
+    )
     list_display = (
         "name",
         "state_shown",
@@ -45,7 +49,6 @@ class RunPage(Scoped):
         "created_at",
     )
     list_filter = (ProjectFilter, "state", "kind")
-    list_select_related = ("project",)
     search_fields = ("name", "preset", "=id")
     actions = ("compare_runs",)
 
@@ -54,10 +57,6 @@ class RunPage(Scoped):
     def get_queryset(self, request: HttpRequest) -> QuerySet[TrainingRun]:
         # The log's tail is for the run's own page.
         return super().get_queryset(request).defer("log_tail")
-
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, run: TrainingRun) -> SafeString:
-        return badge(run.state, run.get_state_display())
 
     @admin.display(description="progress")
     def progress(self, run: TrainingRun) -> str:
@@ -112,14 +111,7 @@ class RunPage(Scoped):
 
     # --- launching -----------------------------------------------------------------
 
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied("Launching takes the role researcher or owner.")
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         chosen = self._preset(request)
         form = None
         if chosen is not None:
@@ -133,7 +125,7 @@ class RunPage(Scoped):
         return self.page(
             request,
             "training/launch.html",
-            title="Launch a run",
+            title=self.adding,
             usual=usual(),
             families=families(),
             count=len(launchable()),
@@ -161,14 +153,7 @@ class RunPage(Scoped):
 
     # --- one run -------------------------------------------------------------------
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        run = cast(TrainingRun, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, run: TrainingRun) -> HttpResponse:
         made = ModelVersion.objects.filter(run=run)
         started = run.events.filter(kind="started").order_by("-pk").first()
         told = started.payload if started else {}

@@ -7,9 +7,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.safestring import SafeString
 from django.utils.timezone import make_aware
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -19,13 +17,15 @@ from unfold.widgets import (
 )
 
 from annotation.admin.feedback import summary
-from annotation.admin.scope import ProjectFilter, Scoped, may, projects
+from annotation.admin.forms import ProjectForm
+from annotation.admin.scope import ProjectFilter, may
+from annotation.admin.starting import Starts
 from annotation.errors import HoneError
-from annotation.models import Actor, Project
+from annotation.models import Actor
 from annotation.numbers import whole_number
 from annotation.projections.trl import shapes_of
 from annotation.projections.views import VIEWS
-from annotation.show import address, badge
+from annotation.show import address
 from config.dispatch import enqueue
 from training.admin.methods import taking
 from training.api.snapshots import FILES, FREEZE
@@ -48,14 +48,9 @@ EXPORTS = {
 }
 
 
-class FreezeForm(forms.Form):
+class FreezeForm(ProjectForm):
     """Which feedback to freeze, and whether its labels are merged."""
 
-    project = forms.ModelChoiceField(
-        queryset=Project.objects.none(),
-        empty_label=None,
-        widget=UnfoldAdminSelectWidget,
-    )
     name = forms.CharField(
         required=False,
         max_length=200,
@@ -81,6 +76,7 @@ class FreezeForm(forms.Form):
             ),
         ],
         widget=UnfoldAdminSelectWidget,
+        help_text="Where several answered a task: a row for each answer, or one.",
     )
     kinds = forms.MultipleChoiceField(
         label="Whose labels",
@@ -100,25 +96,20 @@ class FreezeForm(forms.Form):
         initial=True,
         label="Keep ties, as rows with soft label 0.5",
         widget=UnfoldBooleanWidget,
+        help_text="Methods that take no ties leave them out, and say how many.",
     )
     since = forms.DateField(
         required=False,
         label="Answers from",
         widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        help_text="This day and later; empty: from the first answer on.",
     )
     until = forms.DateField(
         required=False,
         label="Answers before",
         widget=UnfoldAdminTextInputWidget(attrs={"type": "date"}),
+        help_text="Earlier than this day alone; empty: up to now.",
     )
-
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        mine = list(projects(request, "research"))
-        field = cast("forms.ModelChoiceField[Project]", self.fields["project"])
-        field.queryset = Project.objects.filter(pk__in=mine).order_by("name")
-        for name, each in self.fields.items():
-            each.widget.attrs["aria-describedby"] = f"help_{name}"
 
     def clean_rounds(self) -> list[int] | None:
         parts = str(self.cleaned_data["rounds"]).replace(" ", "").split(",")
@@ -148,26 +139,17 @@ class FreezeForm(forms.Form):
 
 
 @admin.register(Snapshot)
-class SnapshotPage(Scoped):
-    sees = "observe"
-    adds = "research"
+class SnapshotPage(Starts):
+    adding = "Freeze a snapshot"
+    empty = (
+        "Nothing is frozen yet. A snapshot is a batch of answers that never changes; "
+        "runs learn from snapshots alone."
+    )
     list_display = ("name", "project", "state_shown", "rows", "view", "created_at")
     list_filter = (ProjectFilter, "state")
-    list_select_related = ("project",)
     search_fields = ("name", "=id")
 
-    @admin.display(description="state", ordering="state")
-    def state_shown(self, snapshot: Snapshot) -> SafeString:
-        return badge(snapshot.state)
-
-    def add_view(
-        self,
-        request: HttpRequest,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied("Freezing takes the role researcher or owner.")
+    def start_view(self, request: HttpRequest) -> HttpResponse:
         given = request.POST if request.method == "POST" else None
         asked = {name: request.GET.get(name) for name in ("project", "view")}
         form = FreezeForm(given, request=request, initial=asked)
@@ -188,18 +170,11 @@ class SnapshotPage(Scoped):
         return self.page(
             request,
             "training/freeze.html",
-            title="Freeze a snapshot",
+            title=self.adding,
             form=form,
         )
 
-    def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        snapshot = cast(Snapshot, self.object_or_404(request, object_id))
+    def own_page(self, request: HttpRequest, snapshot: Snapshot) -> HttpResponse:
         manifest = snapshot.manifest
         waits = snapshot.state in (Snapshot.State.QUEUED, Snapshot.State.RUNNING)
         return self.page(

@@ -29,6 +29,7 @@ USES: dict[Use, str] = {
     "drop": "leaves suspected labels out",
 }
 """What becomes of labels that reward models have voted on."""
+SEED = "Same seed and labels, same draws."
 State, Kind = CurationJob.State, CurationJob.Kind
 
 
@@ -39,8 +40,10 @@ class Told(BaseModel):
 class Verify(Told):
     """How many of people's labels the verified pool gets."""
 
-    share: float = Field(0.1, ge=0, le=1, description="Of the labels of people.")
-    seed: int = Field(0, ge=0, lt=2**31)
+    share: float = Field(
+        0.1, ge=0, le=1, description="Of the labels of people, 0 to 1."
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description=SEED)
 
 
 class Iterate(Told):
@@ -59,22 +62,38 @@ class Votes(Told):
 
     snapshot: UUID = Field(description="A frozen snapshot of pairs.")
     use: Use = Field("columns", description="What becomes of doubted labels.")
-    models: int = Field(10, ge=2, le=100, description="Reward models that vote.")
-    ask_again: int = Field(
-        0, ge=0, le=100_000, description="Of the most doubted, so many are asked again."
+    models: int = Field(
+        10,
+        ge=2,
+        le=100,
+        description="How many; each label is voted on by those that never met it.",
     )
-    seed: int = Field(0, ge=0, lt=2**31)
+    ask_again: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="So many of the most doubted go back to people.",
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description=SEED)
 
 
 class Recycle(Told):
     """Which labels get another look."""
 
     snapshot: UUID = Field(description="A frozen snapshot of pairs.")
-    models: int = Field(10, ge=2, le=100, description="Reward models that vote.")
-    ask_again: int = Field(
-        0, ge=0, le=100_000, description="Of the most doubted, so many are asked again."
+    models: int = Field(
+        10,
+        ge=2,
+        le=100,
+        description="How many; each label is voted on by those that never met it.",
     )
-    seed: int = Field(0, ge=0, lt=2**31)
+    ask_again: int = Field(
+        0,
+        ge=0,
+        le=100_000,
+        description="So many of the most doubted go back to people.",
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description=SEED)
 
 
 SETTINGS: dict[str, type[Told]] = {

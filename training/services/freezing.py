@@ -68,7 +68,7 @@ def create_snapshot(
         name=name,
         view=view,
         query=checked.model_dump(mode="json", exclude_defaults=True),
-        created_by=user,  # type: ignore[misc]
+        created_by_id=user.pk if user is not None else None,
     )
     snapshot.name = name or f"{view} {str(snapshot.pk)[:8]}"
     snapshot.save()

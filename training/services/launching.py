@@ -164,7 +164,7 @@ def launch(
             launcher=launcher,
             priority=priority,
             state=TrainingRun.State.QUEUED,
-            created_by=created_by,  # type: ignore[misc]
+            created_by_id=created_by.pk if created_by is not None else None,
         )
         runs.wake(run)
     return run

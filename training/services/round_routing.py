@@ -31,14 +31,17 @@ class WhoAnswers(BaseModel):
         None,
         ge=0,
         le=1,
-        description="The budget: people answer at most this share of the queue; empty "
-        "is no limit.",
+        description="The budget: people answer at most this share of the queue, 0 to "
+        "1. Empty: no limit.",
     )
-    human_cost: float = Field(1.0, ge=0, description="What a person's answer costs.")
+    human_cost: float = Field(
+        1.0, ge=0, description="What a person's answer costs, in the money of budgets."
+    )
     ai_cost: float = Field(
         0.02,
         ge=0,
-        description="What a judge's answer costs; a reward model's is free.",
+        description="What a judge's answer costs, in the same money; a reward model's "
+        "is free.",
     )
     max_spend: float | None = Field(
         None,
@@ -50,7 +53,8 @@ class WhoAnswers(BaseModel):
         0.9,
         ge=0.5,
         le=1,
-        description="Escalation leaves to the judge what it is at least this sure of.",
+        description="Escalation leaves to the judge what it is at least this sure of, "
+        "0.5 to 1.",
     )
     judge_doubt: float | None = Field(
         0.05,

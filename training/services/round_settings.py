@@ -179,7 +179,9 @@ class RoundSettings(WhoAnswers):
         description="The round's runs share this many seconds from its snapshot on; "
         "each leaves out what its part does not allow.",
     )
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(
+        0, ge=0, lt=2**31, description="Same seed and labels, same draws."
+    )
 
     def limits(self, recipe: Recipe, share: float | None = None) -> dict[str, Any]:
         """Return a training run's limits: the tightest of the bounds on its seconds.

@@ -29,20 +29,25 @@ class RoutingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     policy: Policy = Field("default", description="How it is chosen who answers.")
-    human_cost: float = Field(1.0, ge=0, description="What a person's answer costs.")
-    ai_cost: float = Field(0.02, ge=0, description="What a judge's answer costs.")
+    human_cost: float = Field(
+        1.0, ge=0, description="What a person's answer costs, in the money of budgets."
+    )
+    ai_cost: float = Field(
+        0.02, ge=0, description="What a judge's answer costs, in the same money."
+    )
     floor: float = Field(
         0.05,
         ge=LEAST_FLOOR,
         le=1,
-        description="The share of tasks that people get at random, so that the judge's "
-        "bias can always be estimated.",
+        description="The share of tasks, 0 to 1, that people get at random, so that "
+        "the judge's bias can always be estimated.",
     )
     threshold: float = Field(
         0.9,
         ge=0.5,
         le=1,
-        description="Escalation leaves alone what the judge is at least this sure of.",
+        description="Escalation leaves alone what the judge is at least this sure of, "
+        "0.5 to 1.",
     )
     doubt: float | None = Field(
         None,
@@ -69,7 +74,9 @@ class RoutingSettings(BaseModel):
     overlap: int | None = Field(
         None, ge=1, le=100, description="People for each task; empty: the project's."
     )
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(
+        0, ge=0, lt=2**31, description="Same seed and features, same plan."
+    )
 
 
 def read_settings(raw: Any) -> RoutingSettings:

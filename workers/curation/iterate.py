@@ -93,7 +93,8 @@ def iterate(
             "There is nothing to steer by.",
             expected="a verified pool with pairs that people decided",
             found="none",
-            fix="Set some apart: manage.py curate verify --project SLUG --share 0.1",
+            fix="Set some apart first: Curation, verify; or "
+            "manage.py curate verify --project SLUG --share 0.1",
         )
     rewards = score or scorer(reward_model)
     gaps = rewards([(pair.prompt, pair.better) for pair in known]) - rewards(

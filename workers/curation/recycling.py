@@ -75,7 +75,8 @@ def recycle(
             "There is nothing to hold the labels against.",
             expected="a verified pool with pairs that people decided",
             found="none",
-            fix="Set some apart: manage.py curate verify --project SLUG --share 0.1",
+            fix="Set some apart first: Curation, verify; or "
+            "manage.py curate verify --project SLUG --share 0.1",
         )
     rows = table.to_pylist()
     decided = [rows[place] for place in places]

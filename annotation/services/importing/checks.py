@@ -122,7 +122,7 @@ def prompt(value: object, path: str = "prompt") -> list[Message]:
     """
     if isinstance(value, str):
         return [{"role": "user", "content": text(value, path, empty=False)}]
-    if value is None:
+    if not isinstance(value, list | tuple):
         raise RowError(path, "a text or a list of messages", value)
     found = messages(value, path)
     if not any(item["content"].strip() for item in found):

@@ -67,7 +67,7 @@ def receive(
         name=name.encode("utf-8", "replace").decode().replace("\x00", "")[:300],
         layout=options.layout,
         strict=options.strict,
-        created_by=user,  # type: ignore[misc]
+        created_by_id=user.pk if user is not None else None,
     )
     try:
         size = _keep(_file(row), pieces)

@@ -61,7 +61,7 @@ def import_file(
         name=name,
         layout=options.layout,
         strict=options.strict,
-        created_by=user,  # type: ignore[misc]
+        created_by_id=user.pk if user is not None else None,
     )
     reading = Reading(row, options, progress or (lambda rows: None))
     try:

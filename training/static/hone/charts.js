@@ -108,7 +108,8 @@
 
   // chart: {title, series: [{label, points: [[x, y]]}], xLabel, reference: {value,
   // label, start}, floor, ceiling}. A reference with `start` is where such a curve
-  // starts: other methods' curves, which start elsewhere, go without it.
+  // starts: other methods' curves, which start elsewhere, go without it. A marker,
+  // {x, y, label}, says where on the curve one stands; it has a line of its own on top.
   function draw(figure, chart) {
     figure.chart = chart;
     let caption = figure.querySelector("figcaption");
@@ -142,8 +143,9 @@
     const names = labelled ? series.map((s) => s.label) : [];
     const longest = Math.max(0, ...names.map((name) => name.length));
     const narrow = width < 420;
+    const { marker } = chart;
     const margin = {
-      top: labelled && narrow ? 8 + 16 * names.length : 10,
+      top: (labelled && narrow ? 8 + 16 * names.length : 10) + (marker ? 16 : 0),
       right: labelled && !narrow ? Math.min(190, 14 + (longest + 7) * 6.4) : 50,
       bottom: 24,
       left: 50,
@@ -228,6 +230,24 @@
         ),
       );
     }
+    if (marker) {
+      const at = x(marker.x);
+      const side = at < margin.left + 40 ? "start" : at > width - 90 ? "end" : "middle";
+      root.append(
+        svg("line", {
+          class: "hn-ref",
+          x1: at,
+          x2: at,
+          y1: margin.top - 4,
+          y2: height - margin.bottom,
+        }),
+        svg(
+          "text",
+          { class: "hn-said", x: at, y: margin.top - 8, "text-anchor": side },
+          marker.label,
+        ),
+      );
+    }
     const ends = [];
     series.forEach((one, index) => {
       const colour = `hn-c${(one.colour ?? index) % 4}`;
@@ -253,6 +273,11 @@
       }
       ends.push({ y: y(last[1]) + 4, x: x(last[0]), value: last[1], one, colour, index });
     });
+    if (marker) {
+      root.append(
+        svg("circle", { class: "hn-dot hn-c0", cx: x(marker.x), cy: y(marker.y), r: 5 }),
+      );
+    }
     if (labelled && narrow) {
       ends
         .sort((a, b) => a.index - b.index)
@@ -276,21 +301,21 @@
         );
       }
     }
-    pointer(root, { series, x, y, xLow, xHigh, margin, width, height });
+    pointer(root, { series, x, y, xLow, xHigh, margin, width, height, marker });
     const old = figure.querySelector(":scope > svg");
     if (old) old.replaceWith(root);
     else figure.insertBefore(root, figure.querySelector("details"));
   }
 
   // A line under the pointer that says the values there.
-  function pointer(root, { series, x, y, xLow, xHigh, margin, width, height }) {
+  function pointer(root, { series, x, y, xLow, xHigh, margin, width, height, marker }) {
     const group = svg("g", { visibility: "hidden" });
     const cursor = svg("line", {
       class: "hn-cursor",
       y1: margin.top,
       y2: height - margin.bottom,
     });
-    const said = svg("text", { class: "hn-said", y: margin.top - 1 });
+    const said = svg("text", { class: "hn-said", y: margin.top + (marker ? 11 : -1) });
     const dots = series.map((one, index) =>
       svg("circle", { class: `hn-dot hn-c${(one.colour ?? index) % 4}`, r: 4 }),
     );

@@ -17,8 +17,12 @@ document.addEventListener("DOMContentLoaded", () => {
       return { label: one.label, value: line[line.length - 1][1] };
     });
     ends.sort((a, b) => (b.value - a.value) * better[key]);
+    const [best, last] = [ends[0], ends[ends.length - 1]].map((end) =>
+      window.HoneCharts.format(end.value),
+    );
+    if (best === last) return `${title}: all end at ${best}`;
     const word = better[key] < 0 ? "lowest" : "highest";
-    return `${title}: ${ends[0].label} ends ${word}, at ${window.HoneCharts.format(ends[0].value)}`;
+    return `${title}: ${ends[0].label} ends ${word}, at ${best}`;
   }
 
   for (const chart of charts) {

@@ -56,8 +56,8 @@ document.addEventListener("DOMContentLoaded", () => {
     const series = [
       line("accuracy", "predicted", 0, ""),
       line("random", "random", 1, "6 3"),
-      line("high", "high", 2, "2 3"),
-      line("low", "low", 2, "2 3"),
+      line("high", "at best", 2, "2 3"),
+      line("low", "at worst", 2, "2 3"),
     ];
     if (outcome.accuracy !== undefined && share !== null) {
       const spend = at(100 * share).spend;
@@ -76,7 +76,7 @@ document.addEventListener("DOMContentLoaded", () => {
       title: title(point),
       series,
       xLabel: "spend",
-      reference: { value: point.accuracy, label: `at ${slider.value}%` },
+      marker: { x: point.spend, y: point.accuracy, label: `at ${slider.value}%` },
     });
   }
 
