@@ -35,7 +35,7 @@ vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;font:13px/1.45 ui-monospace,
 monospace;max-height:18em;overflow:auto}
-svg{width:100%;height:auto;display:block}svg.key{width:12px;display:inline-block;
+svg{width:100%;min-width:540px;height:auto;display:block}svg.key{min-width:0;width:12px;display:inline-block;
 margin-right:6px;vertical-align:-1px}
 text{fill:var(--ink);font:12px system-ui,sans-serif}
 text.tick,text.axis{fill:var(--soft)}
@@ -102,7 +102,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         for row in rows
     )
     return (
-        f'<div class="scroll"><table><thead><tr>{top}</tr></thead>'
+        f'<div class="scroll" tabindex="0"><table><thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
 

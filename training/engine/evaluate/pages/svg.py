@@ -76,9 +76,11 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def _svg(width: float, height: float, body: Sequence[str], told: str) -> str:
+    # On a phone it stays as large as its words are legible, and is moved sideways.
     return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'aria-label="{plain(told)}"><title>{plain(told)}</title>{"".join(body)}</svg>'
+        f'<div class="scroll" tabindex="0"><svg viewBox="0 0 {width:g} {height:g}" '
+        f'role="img" aria-label="{plain(told)}"><title>{plain(told)}</title>'
+        f"{''.join(body)}</svg></div>"
     )
 
 
