@@ -67,10 +67,13 @@ class NewProjectForm(ProjectModelForm):
         model = Project
         fields = ("slug", *SETTINGS)
         help_texts = {
+            "name": "What annotators and the panel call it.",
             "slug": "Its name in addresses: small letters, digits and hyphens.",
             "guidelines": "Markdown, shown to annotators; empty: the preset's.",
-            "validation_share": "Share of prompt groups kept for choosing settings.",
-            "test_share": "Share of prompt groups that no model ever trains on.",
+            "validation_share": "Share of prompt groups, 0 to 0.9, kept for choosing "
+            "settings.",
+            "test_share": "Share of prompt groups, 0 to 0.9, that no model ever "
+            "trains on.",
         }
 
     def clean(self) -> dict[str, Any]:

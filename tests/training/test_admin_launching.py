@@ -249,6 +249,33 @@ def test_another_view_is_frozen_for_the_methods_that_take_it() -> None:
     assert list(form.fields["snapshot"].queryset) == [snapshot]
 
 
+def test_a_run_is_launched_like_another_with_one_setting_changed() -> None:
+    _, snapshot, client = world()
+    given = filled(
+        client, "dpo", param_beta="0.25", use_lora="on", lora_r="4", minutes="1.5"
+    )
+    assert client.post(ADD, given).status_code == 302
+    first = TrainingRun.objects.get()
+    page = client.get(f"/admin/training/trainingrun/{first.pk}/change/")
+    assert f"?preset=dpo&amp;like={first.pk}" in page.content.decode()
+    asked = {"preset": "dpo", "like": str(first.pk)}
+    form = client.get(ADD, asked).context["form"]
+    data = {
+        field.name: "on" if (value := field.value()) is True else value
+        for field in form
+        if field.value() is not None and field.value() is not False
+    }
+    again = client.post(ADD, {**data, "preset": "dpo", "param_batch_size": "2"})
+    assert again.status_code == 302, again.context["form"].errors
+    second = TrainingRun.objects.exclude(pk=first.pk).get()
+    assert second.params == first.params | {"batch_size": 2}
+    assert (second.snapshot, second.model) == (snapshot, first.model)
+    assert (second.lora, second.limits) == (first.lora, first.limits)
+    stranger = sign_in(add_member(make_project(), "owner"))
+    theirs = stranger.get(ADD, asked).context["form"]
+    assert theirs["param_beta"].value() != 0.25
+
+
 def test_a_round_starts_with_settings_and_is_steered() -> None:
     project, _, client = world()
     page = reverse("admin:training_round_add")

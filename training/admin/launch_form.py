@@ -42,6 +42,24 @@ def fitting(request: HttpRequest, preset: Preset) -> QuerySet[Snapshot]:
     )
 
 
+def began_with(run: TrainingRun) -> dict[str, Any]:
+    """Return what the form would hold for a run such as this one."""
+    chosen = {f"model_{name}": pk for name, pk in run.inputs.get("models", {}).items()}
+    seconds = run.limits.get("seconds")
+    return {
+        "snapshot": run.snapshot_id,
+        "model": run.model_id and str(run.model_id),
+        "reference": run.reference_id,
+        "judge": run.inputs.get("reward_model"),
+        "use_lora": bool(run.lora),
+        "minutes": seconds / 60 if seconds else None,
+        **{f"lora_{name}": value for name, value in (run.lora or {}).items()},
+        **{name: run.limits.get(name) for name in ("max_rows", "max_steps")},
+        **{f"param_{name}": value for name, value in run.params.items()},
+        **chosen,
+    }
+
+
 class LaunchForm(LaunchBoxes):
     """What to train on, from which model, with which settings.
 

@@ -22,7 +22,7 @@ from annotation.numbers import whole_number
 from annotation.show import address, duration, flat
 from training.admin import compare
 from training.admin.curves import charts_as_json
-from training.admin.launch_form import LaunchForm, fitting
+from training.admin.launch_form import LaunchForm, began_with, fitting
 from training.admin.live import percent, picture
 from training.admin.methods import families, launchable, usual
 from training.engine.registry import Preset, PresetError, get
@@ -145,7 +145,8 @@ class RunPage(Starts):
 
     def _asked(self, request: HttpRequest) -> dict[str, Any]:
         """Take a link's word for what to start from; the form still checks it."""
-        return {
+        like = self.get_object(request, request.GET.get("like", ""))
+        return (began_with(like) if like else {}) | {
             name: request.GET[name]
             for name in ("snapshot", "model", "judge")
             if name in request.GET
