@@ -24,8 +24,12 @@ Norm = Literal["sum", "mean"]
 _LOGITS_AT_ONCE = 1 << 26
 """More logits than this are computed in parts, and again in the backward pass."""
 
-_OWN_HEAD = ("final_logit_softcapping", "logit_scale", "logits_scaling")
+_TIMES = ("logit_scale", "lm_head_multiplier", "output_multiplier")
+_OWN_HEAD = ("final_logit_softcapping", "logits_scaling", *_TIMES)
 """Configuration keys of models that change their logits after the head."""
+
+_SCALED_UP = ("hyperclovax",)
+"""Model types that multiply by ``logits_scaling``; the others divide by it."""
 
 
 def token_logprobs(model: Any, layout: Layout) -> Tensor:
@@ -38,9 +42,10 @@ def token_logprobs(model: Any, layout: Layout) -> Tensor:
     """
     plain = unwrapped(model)
     inputs = layout.inputs(plain)
+    config = plain.config.get_text_config()
     scored = layout.rows * layout.ids.shape[1] + layout.columns
     with looked_at(plain.base_model, scored), embedding_by_rows(plain):
-        if any(getattr(plain.config, key, None) for key in _OWN_HEAD):
+        if any(getattr(config, key, None) for key in _OWN_HEAD):
             logits = plain(**inputs).logits[layout.rows, layout.columns]  # (M, V)
             values = _chosen(logits, layout.labels)
         else:
@@ -50,6 +55,30 @@ def token_logprobs(model: Any, layout: Layout) -> Tensor:
             values = _through_head(head, picked, layout.labels)
     table = values.new_zeros(layout.mask.shape)  # (N, T)
     return table.index_put((layout.sequences, layout.indices), values)
+
+
+def vocabulary_logits(model: Any, hidden: Tensor) -> Tensor:
+    """Return a model's logits for hidden states, (N, V), in float32 at least.
+
+    Some families scale or cap what their head says; their configuration tells.
+
+    Args:
+        model: a causal language model without an adapter's wrapper.
+        hidden: last hidden states, shape (N, H).
+    """
+    logits: Tensor = model.get_output_embeddings()(hidden)
+    if logits.dtype in (torch.bfloat16, torch.float16):
+        logits = logits.float()
+    config = model.config.get_text_config()
+    for key in _TIMES:
+        if scale := getattr(config, key, None):
+            logits = logits * scale
+    if scale := getattr(config, "logits_scaling", None):
+        up = getattr(config, "model_type", "") in _SCALED_UP
+        logits = logits * scale if up else logits / scale
+    if cap := getattr(config, "final_logit_softcapping", None):
+        logits = cap * torch.tanh(logits / cap)
+    return logits
 
 
 def unwrapped(model: Any) -> Any:

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from training.engine.logprobs import vocabulary_logits
+
 Tick = Callable[[int], None]
 Item = TypeVar("Item", bound=Hashable)
 
@@ -145,8 +147,7 @@ def _masked_logprob(
         input_ids=ids, attention_mask=mask, use_cache=False
     ).last_hidden_state[:, :-1]  # (B, T-1, H): position t predicts token t+1
     wanted = target[:, 1:]  # (B, T-1)
-    head = model.get_output_embeddings()
-    logits = head(hidden[wanted]).float()  # (N, V)
+    logits = vocabulary_logits(model, hidden[wanted])  # (N, V)
     labels = ids[:, 1:][wanted]  # (N,)
     token = torch.log_softmax(logits, -1).gather(-1, labels[:, None])[:, 0]  # (N,)
     rows = wanted.nonzero()[:, 0]  # (N,)

@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 from transformers import LogitsProcessor
 
+from training.engine.logprobs import vocabulary_logits
 from training.engine.models import Loaded
 from training.engine.online.rewards import RewardSource
 from training.engine.online.rollout import Drawing, LocalSampler, Rollout
 from training.engine.online.scored import Scored
-from training.engine.ppo.actor_critic import Reference, vocabulary_logits
+from training.engine.ppo.actor_critic import Reference
 from training.engine.sampling import Prompt
 
 T = TypeVar("T")

@@ -13,6 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from training.engine.logprobs import vocabulary_logits
 from training.engine.ppo.experience import Sequences
 from training.engine.spec import LoraPart
 
@@ -167,24 +168,6 @@ def token_logprobs(
         empty.masked_scatter(wanted, chosen),
         empty.masked_scatter(wanted, spread.to(chosen.dtype)),
     )
-
-
-def vocabulary_logits(language_model: Any, hidden: Tensor) -> Tensor:
-    """Return a model's logits for hidden states, (N, V), in float32 at least.
-
-    Some families scale or cap what their head says; their configuration tells.
-    """
-    logits: Tensor = language_model.get_output_embeddings()(hidden)
-    if logits.dtype in (torch.bfloat16, torch.float16):
-        logits = logits.float()
-    config = language_model.config
-    if scale := getattr(config, "logit_scale", None):
-        logits = logits * scale
-    if scale := getattr(config, "logits_scaling", None):
-        logits = logits / scale
-    if cap := getattr(config, "final_logit_softcapping", None):
-        logits = cap * torch.tanh(logits / cap)
-    return logits
 
 
 class Reference:
