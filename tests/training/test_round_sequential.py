@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from training.services.round_sequential import (
     confidence_sequence,
     fixed,
+    look,
     sequential,
 )
 
@@ -66,6 +69,41 @@ def test_the_verdict_looks_no_further_than_it_must() -> None:
     decided = sequential(wins)
     assert decided.verdict == "better"
     assert decided == sequential(wins[: decided.used])
+
+
+def test_one_look_stays_one_however_often_it_is_asked_for() -> None:
+    draw = np.random.default_rng(5)
+    better = told_apart = 0
+    for _ in range(400):
+        wins = draw.integers(0, 2, 400).astype(float).tolist()
+        for count in range(200, 401, 20):
+            found = look("fixed", wins[:count], final=count == len(wins)).verdict
+            if found != "insufficient evidence":
+                better += found == "better"
+                told_apart += 1
+                break
+    # Two-sided at 5 %; were every look taken, 50 of the 400 would be told apart.
+    assert better <= 20
+    assert told_apart <= 28
+    assert look("fixed", [1.0] * 300, final=True).verdict == "better"
+    assert look("sequential", [1.0] * 300, final=False).verdict == "better"
+
+
+@pytest.mark.parametrize("least", [0.5, 0.5005, 0.333])
+def test_better_is_said_once_the_bets_against_this_very_rate_have_won(
+    least: float,
+) -> None:
+    wins = np.random.default_rng(1).random(400) < 0.62
+    found = sequential(wins.astype(float).tolist(), least=least)
+    assert found.verdict == "better"
+    # The capital of the published bets, for one mean at a time.
+    capital, total, square = 0.0, 0.5, 0.25
+    for t, win in enumerate(wins[: found.used], start=1):
+        bet = math.sqrt(2 * math.log(40) / (square / t * t * math.log(1 + t)))
+        capital += math.log1p(min(bet, 0.5 / least) * (win - least))
+        total += win
+        square += (win - total / (t + 1)) ** 2
+    assert capital >= math.log(40)
 
 
 def test_what_is_no_share_is_refused() -> None:

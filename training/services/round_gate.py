@@ -88,10 +88,14 @@ def decide(
     Args:
         final: there will be no more observations.
     """
-    from training.services.round_sequential import TESTS
+    from training.services.round_sequential import look
 
-    tested = TESTS[settings.gate](
-        wins, alpha=settings.gate_alpha, least=settings.gate_win_rate
+    tested = look(
+        settings.gate,
+        wins,
+        alpha=settings.gate_alpha,
+        least=settings.gate_win_rate,
+        final=final,
     )
     decided = final or tested.verdict != "insufficient evidence"
     report(

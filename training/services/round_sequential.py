@@ -61,7 +61,7 @@ def sequential(
     Source: Waudby-Smith and Ramdas 2024, Estimating Means of Bounded Random Variables
     by Betting, theorem 3 (hedged capital with predictable plug-in bets).
     """
-    lows, highs = confidence_sequence(wins, alpha=alpha)
+    lows, highs = confidence_sequence(wins, alpha=alpha, among=least)
     for place, (low, high) in enumerate(zip(lows, highs, strict=True)):
         if low > least or high <= least:
             used = place + 1
@@ -76,32 +76,38 @@ def sequential(
 
 
 def confidence_sequence(
-    wins: Sequence[float], *, alpha: float
+    wins: Sequence[float], *, alpha: float, among: float = EVEN
 ) -> tuple[list[float], list[float]]:
     """Return lower and upper bounds of the mean after each observation.
+
+    Args:
+        among: a mean that is tried besides those of the grid. A bound beyond it then
+            says that the bets against this very mean have won, not those against its
+            neighbour on the grid.
 
     Raises:
         ValueError: for an observation outside [0, 1].
     """
     if any(not 0 <= x <= 1 for x in wins):
         raise ValueError(f"expected observations in [0, 1], found {list(wins)[:5]}")
-    up = np.zeros_like(GRID)  # log capital of bets that the mean is above
-    down = np.zeros_like(GRID)
-    inside: npt.NDArray[np.bool_] = np.ones_like(GRID, dtype=bool)
+    grid = np.union1d(GRID, [among])
+    up = np.zeros_like(grid)  # log capital of bets that the mean is above
+    down = np.zeros_like(grid)
+    inside: npt.NDArray[np.bool_] = np.ones_like(grid, dtype=bool)
     total, square, lows, highs = 0.5, 0.25, [], []
     with np.errstate(divide="ignore"):
-        top, bottom = CAP / GRID, CAP / (1 - GRID)
+        top, bottom = CAP / grid, CAP / (1 - grid)
     for t, x in enumerate(wins, start=1):
         # The bet knows only what came before; variance starts at a half observation.
         variance = max(square / t, 1e-4)
         bet = math.sqrt(2 * math.log(2 / alpha) / (variance * t * math.log(1 + t)))
-        up += np.log1p(np.minimum(bet, top) * (x - GRID))
-        down += np.log1p(-np.minimum(bet, bottom) * (x - GRID))
+        up += np.log1p(np.minimum(bet, top) * (x - grid))
+        down += np.log1p(-np.minimum(bet, bottom) * (x - grid))
         inside &= np.maximum(up, down) - math.log(2) < math.log(1 / alpha)
         mean = (total + x) / (t + 1)
         total += x
         square += (x - mean) ** 2
-        kept = GRID[inside]
+        kept = grid[inside]
         # Data that no mean explains at this level: the sequence is empty from here.
         lows.append(float(kept[0]) if len(kept) else mean)
         highs.append(float(kept[-1]) if len(kept) else mean)
@@ -135,3 +141,27 @@ def _normal_quantile(p: float) -> float:
 
 
 TESTS = {"sequential": sequential, "fixed": fixed}
+ANY_TIME = {"sequential"}
+"""Tests whose error stays what it is however often one looks."""
+
+
+def look(
+    test: str,
+    wins: Sequence[float],
+    *,
+    alpha: float = 0.05,
+    least: float = EVEN,
+    final: bool = True,
+) -> Tested:
+    """Return what a test says so far.
+
+    A test that holds for one look alone says nothing before the last observation:
+    looked at after each of 400, one that errs in 5 of 100 errs in 16.
+
+    Args:
+        final: there will be no more observations.
+    """
+    if final or test in ANY_TIME:
+        return TESTS[test](wins, alpha=alpha, least=least)
+    mean = float(np.mean(wins)) if len(wins) else None
+    return Tested("insufficient evidence", mean, 0.0, 1.0, len(wins), test)
