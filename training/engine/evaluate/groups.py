@@ -89,9 +89,11 @@ def worst(
 ) -> dict[str, Any] | None:
     """Return the lowest mean among the groups with enough rows, with an interval.
 
-    The lowest of several noisy means lies below the mean of the truly lowest group;
-    the interval is of this minimum itself: each resample draws items, moves every
-    group's mean by its items' influence, and takes the minimum again.
+    The lowest of several noisy means lies below the mean of the truly lowest group, and
+    resampling it would only move it further down. The interval is of the truly lowest
+    mean: it is as wide as all groups need to be covered at once (the largest of their
+    studentised deviations, resampled together), and its ends are the lowest lower and
+    the lowest upper bound. With equal groups the lowest mean stands near its low end.
 
     Args:
         members: the rows of each group; groups may share rows.
@@ -99,6 +101,9 @@ def worst(
 
     Returns:
         None where fewer than two groups have enough rows.
+
+    Source: Romano and Wolf 2005, Exact and Approximate Stepdown Methods, section 4
+    (bootstrap of the maximum of studentised statistics).
     """
     names = [name for name, rows in members.items() if len(rows) >= MIN_PAIRS]
     if len(names) < 2:
@@ -117,13 +122,20 @@ def worst(
     draw = np.random.default_rng(seed)
     share = np.full(len(places), 1 / len(places))
     counts = draw.multinomial(len(places), share, size=resamples)
-    minima = (means + (counts - 1) @ influence).min(1)
-    tail = (1 - level) / 2
-    low, high = np.clip(np.quantile(minima, [tail, 1 - tail]), min(values), max(values))
+    moved = (counts - 1) @ influence  # (resamples, groups)
+    errors = moved.std(0)
+    # A group whose rows are all alike does not move.
+    furthest = np.abs(moved / np.where(errors > 0, errors, 1.0)).max(1)
+    reach = float(np.quantile(furthest, level)) * errors
+    low, high = np.clip(
+        [(means - reach).min(), (means + reach).min()], min(values), max(values)
+    )
     at = int(means.argmin())
     return {
         "tag": names[at],
         "pairs": len(members[names[at]]),
-        "accuracy": Interval(float(means[at]), float(low), float(high)).as_dict(),
+        "accuracy": Interval(
+            float(means[at]), float(low), float(high), level
+        ).as_dict(),
         "groups": len(names),
     }
