@@ -185,12 +185,33 @@ def test_concordance_by_hand_and_of_a_planted_factor() -> None:
     assert found[0] == pytest.approx((2 - 1) / 4)
     signs, _ = world([0, 0], 500)
     verdicts = np.where(signs[:, 0] != 0, signs[:, 0], 1.0)
-    planted, irrelevant = factors.intervals(signs, verdicts, resamples=400, seed=0)
+    alone = [str(i) for i in range(500)]
+    planted, irrelevant = factors.intervals(
+        signs, verdicts, alone, resamples=400, seed=0
+    )
     assert planted.value == 1.0
     assert irrelevant.low < 0 < irrelevant.high
     mixed = np.random.default_rng(1).permutation(verdicts)
-    shuffled = factors.intervals(signs, mixed, resamples=400, seed=0)[0]
+    shuffled = factors.intervals(signs, mixed, alone, resamples=400, seed=0)[0]
     assert shuffled.high < 0.3
+
+
+def test_pairs_of_one_prompt_are_no_further_evidence_of_a_factor() -> None:
+    """Ten copies of every pair leave its interval as wide as it was."""
+    signs, verdicts = world([0.5], 60)
+    prompts = [str(i) for i in range(60)]
+    one, ten = (
+        factors.intervals(
+            np.repeat(signs, copies, axis=0),
+            np.repeat(verdicts, copies),
+            np.repeat(prompts, copies).tolist(),
+            resamples=400,
+            seed=0,
+        )[0]
+        for copies in (1, 10)
+    )
+    assert one.high - one.low > 0.2
+    assert (ten.low, ten.high) == pytest.approx((one.low, one.high))
 
 
 def test_posterior_means_agree_with_quadrature() -> None:

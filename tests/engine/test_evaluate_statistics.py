@@ -245,6 +245,14 @@ def test_a_reward_that_tells_nothing_apart_is_half_way() -> None:
     flat = [1.0, 1.0, 5.0, 5.0]
     assert starc.bandit_distance(flat, [1.0, 2.0, 3.0, 4.0], prompts) == 0.5
     assert starc.bandit_distance(flat, flat, prompts) == 0.0
+    # What rounding leaves of large equal rewards is no direction; small differences
+    # are one, in whatever unit.
+    large = [1e7 / 3] * 3 + [2e7 / 7] * 3
+    told = [1.0, 2.0, 4.0, 1.0, 0.0, 3.0]
+    thrice = ["p"] * 3 + ["q"] * 3
+    assert starc.bandit_distance(large, told, thrice) == pytest.approx(0.5)
+    small = [1e-14 * each for each in told]
+    assert starc.bandit_distance(small, told, thrice) == pytest.approx(0.0, abs=1e-9)
 
 
 # --- win rates ------------------------------------------------------------------------

@@ -171,3 +171,20 @@ def test_standard_error_by_hand() -> None:
     assert mean == 2.5
     assert error == pytest.approx(0.6454972)
     assert mean_and_error([2.0]) == (2.0, None)
+
+
+def test_samples_of_few_prompts_leave_the_error_of_few_prompts() -> None:
+    # Two prompts, at 0 and 1, however often each is sampled: half the distance.
+    for copies in (1, 50):
+        values, prompts = [0.0, 1.0] * copies, ["a", "b"] * copies
+        assert mean_and_error(values, prompts) == pytest.approx((0.5, 0.5))
+    assert mean_and_error([0.0, 1.0], ["a", "a"]) == (0.5, None)
+    draw = np.random.default_rng(0)
+    errors, means = [], []
+    for _ in range(300):
+        prompts = [str(i) for i in range(40) for _ in range(8)]
+        values = np.repeat(draw.normal(size=40), 8) + 0.3 * draw.normal(size=320)
+        mean, error = mean_and_error(values.tolist(), prompts)
+        means.append(mean)
+        errors.append(error)
+    assert float(np.mean(errors)) == pytest.approx(float(np.std(means)), rel=0.12)

@@ -190,6 +190,10 @@ def test_adaptive_coefficient_follows_the_published_rule() -> None:
     steered.value = 0.2
     steered.observe(0.0, 100)
     assert steered.value == pytest.approx(0.2 * (1 - 0.2 * 0.1))
+    short = KLController(0.2, target=6.0, horizon=10)
+    for kl in (0.0, 60.0, 0.0):
+        short.observe(kl, 100)
+    assert short.value == pytest.approx(0.2 * 0.8 * 1.2 * 0.8)
     fixed = KLController(0.2)
     fixed.observe(60.0, 1000)
     assert fixed.value == 0.2

@@ -23,6 +23,7 @@ from training.engine.online.opponents import (
 from training.engine.online.pipeline import Pipeline
 from training.engine.online.rollout import Drawing, LocalSampler
 from training.engine.online.scored import Scored
+from training.engine.ppo import masked
 from training.engine.ppo.actor_critic import Outputs, Reference, build
 from training.engine.ppo.experience import sequences
 from training.engine.ppo.learner import Totals, losses
@@ -276,6 +277,25 @@ def test_inflated_constraint_asks_for_more_the_less_is_known() -> None:
     # t(0.95, 4) = 2.1318; the slope of sigmoid at 0 is 1/4.
     margin = 2 * 2.131847 * float(few.std()) / 5**0.5
     assert pushed(2.0, few) == pytest.approx(margin / 4, rel=1e-5)
+
+
+def test_constraints_of_several_processes_are_those_of_all_completions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two processes with equal completions: every sum over processes is twice one's."""
+
+    def multipliers(rewards: Tensor) -> list[float]:
+        rule = combine.Constrained(
+            [0.1, -0.2], equality=False, rate=1.0, inflation=1.0, confidence=0.9
+        )
+        rule.observe(rewards)
+        return rule.multipliers().tolist()
+
+    own = draw(6, 2, seed=3)
+    together = multipliers(torch.cat([own, own]))
+    for module in (combine, masked):
+        monkeypatch.setattr(module, "across_processes", lambda value: value * 2)
+    assert multipliers(own) == pytest.approx(together, rel=1e-6)
 
 
 def test_distance_is_that_of_whole_distributions() -> None:

@@ -66,14 +66,29 @@ def concordance(signs: Floats, verdicts: Floats) -> Floats:
 
 
 def intervals(
-    signs: Floats, verdicts: Floats, *, resamples: int, seed: int, level: float = 0.95
+    signs: Floats,
+    verdicts: Floats,
+    groups: Sequence[str],
+    *,
+    resamples: int,
+    seed: int,
+    level: float = 0.95,
 ) -> list[Interval]:
-    """Return every factor's concordance with an interval from resampling pairs."""
+    """Return every factor's concordance with an interval from resampling groups.
+
+    Pairs of one group (answers to one prompt) share what people made of them, so a
+    group is drawn with all its pairs.
+
+    Args:
+        signs, verdicts: as for ``concordance``. groups: the group of each pair.
+    """
     draw = np.random.default_rng(seed)
-    size = len(signs)
+    names, place = np.unique(np.asarray(groups), return_inverse=True)
+    size = len(names)
     counts = draw.multinomial(size, np.full(size, 1 / size), size=resamples)
-    there = (signs != 0).astype(np.float64)
-    agreed = signs * verdicts[:, None]
+    there, agreed = np.zeros((2, size, signs.shape[1]))
+    np.add.at(there, place, signs != 0)
+    np.add.at(agreed, place, signs * verdicts[:, None])
     found = (counts @ agreed) / np.maximum(counts @ there, 1)
     tail = (1 - level) / 2
     low, high = np.quantile(found, [tail, 1 - tail], axis=0)
@@ -175,8 +190,9 @@ def factors_report(
     people = np.ones(len(pairs))
     model = np.sign(np.asarray(gaps, dtype=np.float64))
     sides = {"people": people, "model": model}
+    groups = [pair.group or pair.row_id for pair in pairs]
     told = {
-        name: intervals(signs, verdicts, resamples=resamples, seed=seed)
+        name: intervals(signs, verdicts, groups, resamples=resamples, seed=seed)
         for name, verdicts in sides.items()
     }
     weights = {

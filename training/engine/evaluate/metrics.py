@@ -256,10 +256,27 @@ def bootstrap_over_items(
     return Interval(float(mean), float(low), float(high), level)
 
 
-def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
-    """Return the mean and its standard error; no error from fewer than two values."""
+def mean_and_error(
+    values: Sequence[float], groups: Sequence[str] | None = None
+) -> tuple[float, float | None]:
+    """Return the mean and its standard error; no error from fewer than two groups.
+
+    Args:
+        values: one number a row.
+        groups: the group of each row, such as its prompt: rows of one group may go up
+            and down together. None: rows are independent.
+
+    Source: the variance that is robust to clusters, Liang and Zeger 1986; of groups of
+    one row each it is the sample variance.
+    """
     number = np.asarray(values, dtype=np.float64)
     mean = float(number.mean())
-    if len(number) < 2:
+    _, place = np.unique(
+        np.arange(len(number)) if groups is None else np.asarray(groups),
+        return_inverse=True,
+    )
+    apart = np.bincount(place, weights=number - mean)
+    if len(apart) < 2:
         return mean, None
-    return mean, float(number.std(ddof=1) / np.sqrt(len(number)))
+    square = float((apart**2).sum()) * len(apart) / (len(apart) - 1)
+    return mean, square**0.5 / len(number)

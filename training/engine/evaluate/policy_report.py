@@ -101,7 +101,8 @@ def kl_estimate(
 
     The mean of log policy(y|x) - log reference(y|x) over completions drawn from the
     policy at temperature 1 with nothing cut from its distribution; unbiased for the
-    divergence of sequences up to the length limit. Single terms may be negative.
+    divergence of sequences up to the length limit. Single terms may be negative. The
+    standard error is over prompts: samples of one prompt tell little of the others.
     A deadline leaves out the completions drawn last.
 
     Source: Stiennon et al. 2020, section 3.4; the k1 estimator of Schulman 2020.
@@ -120,7 +121,8 @@ def kl_estimate(
         for drawn, other in zip(chunk, found, strict=True):
             terms.append(drawn.mean_logprob * len(drawn.ids) - other.total)
             tokens += other.tokens
-    mean, error = mean_and_error(terms)
+    prompts = [c.prompt_id for c in completions[: len(terms)]]
+    mean, error = mean_and_error(terms, prompts)
     return {
         "kl": mean,
         "standard_error": error,

@@ -34,7 +34,7 @@ def canonical_bandit(rewards: Numbers, prompts: Sequence[str]) -> Floats:
     values = np.asarray(rewards, dtype=np.float64)
     _, place = np.unique(np.asarray(prompts), return_inverse=True)
     mean = np.bincount(place, weights=values) / np.bincount(place)
-    return np.asarray(values - mean[place], dtype=np.float64)
+    return _settled(values - mean[place], values)
 
 
 def canonical(rewards: Floats, transitions: Floats, discount: float) -> Floats:
@@ -49,9 +49,7 @@ def canonical(rewards: Floats, transitions: Floats, discount: float) -> Floats:
     mean = (transitions * rewards).sum(-1)  # (S, A)
     walk = transitions.mean(1)  # (S, S') under the uniform policy
     value = np.linalg.solve(np.eye(len(walk)) - discount * walk, mean.mean(1))
-    return np.asarray(
-        mean + discount * transitions @ value - value[:, None], dtype=np.float64
-    )
+    return _settled(mean + discount * transitions @ value - value[:, None], mean)
 
 
 def distance(one: Floats, other: Floats) -> float:
@@ -64,10 +62,17 @@ def distance(one: Floats, other: Floats) -> float:
     return float(np.linalg.norm(first - second) / 2)
 
 
+def _settled(canonical_reward: Floats, rewards: Floats) -> Floats:
+    """Return the canonical reward; zero where it is but rounding of the reward."""
+    if np.linalg.norm(canonical_reward) <= FLAT * np.linalg.norm(rewards):
+        return np.zeros_like(canonical_reward)
+    return np.asarray(canonical_reward, dtype=np.float64)
+
+
 def _unit(canonical_reward: Floats) -> Floats:
     norm = float(np.linalg.norm(canonical_reward))
-    if norm <= FLAT:
-        return np.zeros_like(canonical_reward)
+    if norm == 0:
+        return canonical_reward
     return np.asarray(canonical_reward / norm, dtype=np.float64)
 
 

@@ -8,7 +8,7 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
-from training.engine.ppo.masked import across_processes
+from training.engine.ppo.masked import across_processes, masked_variance
 from training.engine.registry.rewards_algebra import Aggregation
 from training.engine.rewards.aggregation import combine as aggregate
 
@@ -147,9 +147,13 @@ class Constrained:
     def observe(self, rewards: Tensor) -> None:
         """Move the multipliers by an update's mean rewards, (N, K)."""
         means = torch.tensor(_means(rewards), dtype=torch.float64)
-        if self.inflation and len(rewards) > 1:
-            quantile = float(stdtrit(len(rewards) - 1, self.confidence))
-            spread = rewards.std(0).cpu().double() / len(rewards) ** 0.5
+        # Of all processes, as the means are, or their multipliers would part.
+        count = _count(rewards)
+        if self.inflation and count > 1:
+            quantile = float(stdtrit(count - 1, self.confidence))
+            every = torch.ones(len(rewards), dtype=torch.bool, device=rewards.device)
+            square = [float(masked_variance(c, every)) for c in rewards.unbind(1)]
+            spread = torch.tensor(square, dtype=torch.float64).div(count).sqrt()
             means = means - self.inflation * quantile * spread
         value = self.multipliers()
         slope = 1 - value**2 if self.equality else value * (1 - value)
@@ -157,6 +161,10 @@ class Constrained:
 
 
 def _means(rewards: Tensor) -> list[float]:
-    count = across_processes(torch.tensor(float(len(rewards)), device=rewards.device))
-    total: list[float] = (across_processes(rewards.sum(0)) / count).tolist()
+    total: list[float] = (across_processes(rewards.sum(0)) / _count(rewards)).tolist()
     return total
+
+
+def _count(rewards: Tensor) -> int:
+    rows = torch.tensor(float(len(rewards)), device=rewards.device)
+    return int(across_processes(rows))

@@ -62,7 +62,9 @@ class KLController:
     """The coefficient of the KL penalty: fixed, or steered towards a target.
 
     After each update with mean sequence KL d over n completions, an adaptive one moves
-    to coef * (1 + clip(d / target - 1, -0.2, 0.2) * n / horizon).
+    to coef * (1 + clip(d / target - 1, -0.2, 0.2) * n / horizon). An update of more
+    completions than the horizon counts as one horizon: five of them at once would
+    turn the penalty into a reward.
 
     Attributes:
         value: the coefficient now.
@@ -81,4 +83,4 @@ class KLController:
         if self.target is None:
             return
         error = min(max(kl / self.target - 1, -0.2), 0.2)
-        self.value *= 1 + error * completions / self.horizon
+        self.value *= 1 + error * min(completions / self.horizon, 1)

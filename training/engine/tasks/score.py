@@ -110,7 +110,7 @@ def run(context: RunContext) -> TaskResult:
         context.out / FINAL,
         pa.table({"row_id": names, "score": scores}, schema=SCHEMA),
     )
-    mean, error = mean_and_error(scores)
+    mean, error = mean_and_error(scores, [str(prompt) for prompt in prompts])
     return TaskResult(
         step=len(rows),
         metrics={
