@@ -1,12 +1,12 @@
 """Consensus: what the labels of a task say together, one row a pair and criterion."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
 from annotation.projections.pairs import PairRow
-from annotation.projections.reliability import Reliability
+from annotation.projections.reliability import MODEL, Reliability
 
 CONSENSUS, RELIABILITY = "consensus@1", "reliability@1"
 ANNOTATOR = "consensus"
@@ -21,6 +21,9 @@ def consensus(
     their signed margins, where given. What more than half of the weight prefers is
     chosen; at exactly half the row is a tie. `agreement` is the share of the largest
     of the three opinions (one better, the other better, tie). `src` holds them all.
+
+    A model that was asked in several presentations, such as both orders, has one vote
+    between them: what it says twice is no further opinion.
 
     Where labels were weighed by their annotators' reliability, the soft label is the
     probability that the chosen is better and half of that of a tie, and `agreement` is
@@ -39,6 +42,7 @@ def consensus(
 def _one(
     rows: list[PairRow], first: str, name: str, weighed: Reliability | None
 ) -> PairRow:
+    rows = _one_vote_a_model(rows)
     total = math.fsum(row.weight for row in rows)
     if total <= 0:
         raise ValueError(
@@ -98,9 +102,28 @@ def _one(
         rationale=None if turned else sample.rationale,
         chosen_unsafe=_unsafe(rows, sample.chosen_id),
         rejected_unsafe=_unsafe(rows, sample.rejected_id),
-        votes=len(rows),
+        votes=len({row.annotator if _is_model(row) else row.row_id for row in rows}),
         agreement=agreement,
     )
+
+
+def _one_vote_a_model(rows: list[PairRow]) -> list[PairRow]:
+    """Return rows in which each model's weights are divided by how often it answered.
+
+    A person meets a task once; several answers under one imported name are those of
+    several people whom nobody told apart.
+    """
+    times = Counter(row.annotator for row in rows if _is_model(row))
+    return [
+        replace(row, weight=row.weight / times[row.annotator])
+        if times.get(row.annotator, 1) > 1 and _is_model(row)
+        else row
+        for row in rows
+    ]
+
+
+def _is_model(row: PairRow) -> bool:
+    return row.annotator_kind == MODEL
 
 
 def _largest_opinion(rows: list[PairRow], first: str) -> float:

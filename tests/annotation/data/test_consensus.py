@@ -1,5 +1,6 @@
 """Consensus: one row a pair and criterion, whatever order the labels come in."""
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given
@@ -69,6 +70,21 @@ def test_an_even_split_is_a_tie() -> None:
     assert row.agreement == 1.0
 
 
+def test_a_model_asked_in_both_orders_does_not_outvote_a_person() -> None:
+    person, forth, back = labels("b", "a", "a")
+    judge = [
+        replace(row, annotator="judge", annotator_kind="model") for row in (forth, back)
+    ]
+    (row,) = consensus([person, *judge])
+    assert row.is_tie
+    assert (row.votes, row.agreement) == (2, 0.5)
+    assert len(row.src) == 3
+    # Asked twice and of two minds, it says nothing either way.
+    torn = [judge[0], replace(person, annotator="judge", annotator_kind="model")]
+    (row,) = consensus([person, *torn])
+    assert (row.chosen_id, row.soft_label, row.agreement) == (str(B), 0.75, 0.75)
+
+
 def test_criteria_are_kept_apart() -> None:
     rows = consensus([*labels("a"), *labels("b", criterion="safe")])
     found = {row.criterion: row.chosen_id for row in rows}
@@ -76,8 +92,6 @@ def test_criteria_are_kept_apart() -> None:
 
 
 def test_weights_count() -> None:
-    from dataclasses import replace
-
     heavy, light = labels("a", "b")
     (row,) = consensus([replace(heavy, weight=3.0), light])
     assert (row.chosen_id, row.soft_label) == (str(A), 0.75)

@@ -14,6 +14,7 @@ from annotation.projections.reliability import (
     MIRROR,
     SECOND,
     TIE,
+    _tables,
     dawid_skene,
     reliability,
 )
@@ -71,6 +72,33 @@ def test_opinions_that_nobody_holds_are_never_believed() -> None:
     assert belief.argmax(1).tolist() == [FIRST, SECOND]
 
 
+def test_what_nobody_else_answered_bears_nobody_out() -> None:
+    """A judge right 6 times in 10, met by three people on 200 of its 8,000 items."""
+    random = np.random.default_rng(3)
+    right = [0.9, 0.9, 0.9, 0.6]
+    _, item, voter, opinion = planted(random, 200, right)
+    alone = np.arange(200, 8000)
+    belief, tables = dawid_skene(
+        np.concatenate([item, alone]),
+        np.concatenate([voter, np.full(len(alone), 3)]),
+        np.concatenate([opinion, random.integers(0, 2, len(alone))]),
+    )
+    found = tables[:, [FIRST, SECOND], [FIRST, SECOND]].mean(1)
+    assert np.abs(found - right).max() < 0.1
+    # Of an item that it answered alone, no more is believed than Bayes' rule allows.
+    bayes = 0.45 * 0.6 / (0.45 * 0.6 + 0.45 * 0.2 + 0.1 * 0.2)
+    assert belief[200:, [FIRST, SECOND]].max(1) == pytest.approx(bayes, abs=0.08)
+
+
+def test_a_tie_row_is_held_by_as_many_votes_as_the_others() -> None:
+    ties = np.tile([0.0, 0.0, 1.0], (3, 1))
+    voters = np.repeat([0, 1], 3)
+    said = np.repeat([TIE, FIRST], 3)
+    tables = _tables(ties, np.tile(np.arange(3), 2), voters, said, np.ones(6), 2, 3.0)
+    # Three ties and three votes' worth of the pooled row, half of which says tie.
+    assert tables[0, TIE, TIE] == pytest.approx((3 + 3 * 0.5) / 6)
+
+
 def labels(task: int, **outcomes: str) -> list[PairRow]:
     rows = []
     for annotator, outcome in outcomes.items():
@@ -123,6 +151,27 @@ def test_the_side_and_the_order_of_labels_do_not_matter() -> None:
     assert one.toward(rows[0], str(A)) == pytest.approx(other.toward(rows[0], str(A)))
     ahead, behind, tie = one.toward(rows[0], str(B))
     assert (behind, ahead, tie) == pytest.approx(one.toward(rows[0], str(A)))
+
+
+def test_a_model_asked_in_both_orders_has_one_vote() -> None:
+    def judged(task: int, outcome: str) -> list[PairRow]:
+        rows = [*labels(task, judge=outcome), *labels(task, judge=outcome)]
+        return [replace(row, annotator_kind="model") for row in rows]
+
+    known = [
+        labels(task, ann="ab"[task % 2], ben="ab"[task % 2]) + judged(task, "ab"[said])
+        for task in range(40)
+        for said in [task % 2 if task % 4 else 1 - task % 2]
+    ]
+    split = labels(40, ann="b") + judged(40, "a")
+    twice = reliability([row for rows in [*known, split] for row in rows])
+    once = reliability([row for rows in [*known, split] for row in rows[:-1]])
+    assert twice.voters == pytest.approx(once.voters)
+    assert twice.toward(split[0], str(A)) == pytest.approx(
+        once.toward(split[0], str(A))
+    )
+    (row,) = consensus(split, twice)
+    assert row.chosen_id == str(B)
 
 
 def test_no_rows_are_no_beliefs() -> None:
