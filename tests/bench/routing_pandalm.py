@@ -163,6 +163,7 @@ def prediction_of(data: Data, pilot: Any, person: str, seed: int) -> Any:
         carried = np.array(
             [[n in marks for n in names] for marks in data.indicators], float
         )
+        prompts = np.unique(np.array(data.groups), return_inverse=True)[1]
         _FITTED[key] = learn_prediction(
             names,
             Pilot(
@@ -172,6 +173,8 @@ def prediction_of(data: Data, pilot: Any, person: str, seed: int) -> Any:
                 data.labels[data.judge][mixed],
                 data.gaps[aimed],
                 data.labels[person][aimed],
+                prompts[mixed],
+                prompts[aimed],
             ),
             mixes=200,
             rng=np.random.default_rng([seed, 9]),

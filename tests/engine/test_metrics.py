@@ -183,8 +183,8 @@ def test_samples_of_few_prompts_leave_the_error_of_few_prompts() -> None:
     errors, means = [], []
     for _ in range(300):
         prompts = [str(i) for i in range(40) for _ in range(8)]
-        values = np.repeat(draw.normal(size=40), 8) + 0.3 * draw.normal(size=320)
-        mean, error = mean_and_error(values.tolist(), prompts)
+        scores = np.repeat(draw.normal(size=40), 8) + 0.3 * draw.normal(size=320)
+        mean, error = mean_and_error(scores.tolist(), prompts)
         means.append(mean)
-        errors.append(error)
+        errors.append(error or 0.0)
     assert float(np.mean(errors)) == pytest.approx(float(np.std(means)), rel=0.12)

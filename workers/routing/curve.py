@@ -21,7 +21,11 @@ def curve_of(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return a point a share: spend, routes and, where it can be, accuracy.
 
-    The interval holds the regression's error and that of the labels it was aimed at.
+    The interval holds the regression's error and that of the labels it was aimed at,
+    of which those of one prompt count as one.
+
+    Args:
+        target: how many prompts it was aimed at.
     """
     points, notes = [], []
     carried = None

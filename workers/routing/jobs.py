@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from annotation.errors import HoneError
+from training.engine.evaluate.metrics import mean_and_error
 from training.models.routing import RoutingPlan
 from training.services import routing
 from training.services.routing import Wanted
@@ -14,7 +15,7 @@ from workers.routing.embedding import encoder
 from workers.routing.items import Decision
 from workers.routing.planning import cost
 from workers.routing.prediction import Prediction
-from workers.routing.proxy import accuracies, fit
+from workers.routing.proxy import correctness, fit
 from workers.routing.record import read_pairs, vectors_of
 from workers.routing.scene import (
     LEAST_TARGET,
@@ -108,14 +109,17 @@ def measure(plan_id: int) -> dict[str, Any]:
     if ours.sum() >= LEAST_TARGET and aimed.sum() >= LEAST_TARGET:
         gaps = reduced(vectors_of(pairs, encoder()).gaps(pairs.texts))
         heads = fit(gaps[ours], labels[ours][:, None], penalty=PENALTY)
-        accuracy = float(accuracies(gaps[aimed], pairs.human[aimed], heads)[0])
-        clear = int((pairs.human[aimed] != 0.5).sum())
-        error = WIDE * float(np.sqrt(accuracy * (1 - accuracy) / max(clear, 1)))
+        clear = np.flatnonzero(aimed & (pairs.human != 0.5))
+        hits = correctness(gaps[clear], pairs.human[clear], heads)[:, 0]
+        # Labels of one prompt stand and fall together.
+        prompts = [pairs.groups[place] for place in clear]
+        accuracy, error = mean_and_error(hits.tolist(), prompts)
+        reach = 1.0 if error is None else WIDE * error
         found |= {
             "accuracy": accuracy,
-            "low": max(0.0, accuracy - error),
-            "high": min(1.0, accuracy + error),
-            "held_out": clear,
+            "low": max(0.0, accuracy - reach),
+            "high": min(1.0, accuracy + reach),
+            "held_out": len(clear),
         }
     else:
         found["why"] = (

@@ -20,6 +20,8 @@ class Pilot:
         gaps: embeddings of the first minus the second, shape (n, d).
         human, ai: probability that the first is better, shape (n,).
         target_gaps, target: what the proxies are measured on; a label of 1/2 is not.
+        groups, target_groups: prompt groups by number, whose rows stand and fall
+            together, shape (n,) and (targets,); None: each row is its own.
     """
 
     carried: Floats
@@ -28,6 +30,8 @@ class Pilot:
     ai: Floats
     target_gaps: Floats
     target: Floats
+    groups: Places | None = None
+    target_groups: Places | None = None
 
     def __post_init__(self) -> None:
         if len(self.gaps) < 2 or (self.target != 0.5).sum() < 2:
@@ -46,7 +50,35 @@ class Pilot:
             self.ai[items],
             self.target_gaps[targets],
             self.target[targets],
+            None if self.groups is None else self.groups[items],
+            None if self.target_groups is None else self.target_groups[targets],
         )
+
+    @property
+    def item_ranks(self) -> Places:
+        """Which prompt group each item is of, counted as they come, shape (n,)."""
+        return _ranks(self.groups, len(self.gaps))
+
+    @property
+    def target_ranks(self) -> Places:
+        """Which prompt group each target is of, counted as they come, (targets,)."""
+        return _ranks(self.target_groups, len(self.target))
+
+    def halves(self) -> tuple["Pilot", "Pilot"]:
+        """Return two pilots that share no prompt group, every other group in each."""
+        items, targets = self.item_ranks % 2, self.target_ranks % 2
+        first, second = (
+            self.part(np.flatnonzero(items == side), np.flatnonzero(targets == side))
+            for side in (0, 1)
+        )
+        return first, second
+
+
+def _ranks(groups: Places | None, size: int) -> Places:
+    if groups is None:
+        return np.arange(size)
+    _, first, place = np.unique(groups, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[place])
 
 
 def fitted(

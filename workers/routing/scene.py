@@ -38,6 +38,8 @@ from workers.routing.statistics import Reference
 
 LEAST_PILOT = 40
 LEAST_TARGET = 30
+LEAST_PROMPTS = 10
+"""Prompt groups of either, since a trial parts them by prompt and leaves some out."""
 MOST_LEARNED = 3000
 """Labelled pairs that a prediction is fitted on and aims at, at most; by chance."""
 MOST_DOUBTED = 300
@@ -156,18 +158,23 @@ def pilot_and_target(pairs: Pairs) -> tuple[Bools, Bools]:
 
 
 def learned(scene: Scene) -> tuple[Prediction | None, str, int]:
-    """Return the prediction, or why there is none, and how many labels it aims at."""
+    """Return the prediction, or why there is none, and how many prompts it aims at."""
     pairs = scene.pairs
     both, aimed = pilot_and_target(pairs)
     judge = judged_by(pairs)
-    clear = int((pairs.human[aimed] != 0.5).sum())
-    if both.sum() < LEAST_PILOT or clear < LEAST_TARGET:
+    is_clear = aimed & (pairs.human != 0.5)
+    clear = int(is_clear.sum())
+    prompts = np.unique(np.array(pairs.groups), return_inverse=True)[1]
+    asked, reached = (len(set(prompts[rows].tolist())) for rows in (both, is_clear))
+    few = min(asked, reached) < LEAST_PROMPTS
+    if both.sum() < LEAST_PILOT or clear < LEAST_TARGET or few:
         why = (
             f"expected {LEAST_PILOT} tasks that people and a judge both answered and "
-            f"{LEAST_TARGET} held-out labels of people, found {int(both.sum())} and "
-            f"{clear}"
+            f"{LEAST_TARGET} held-out labels of people, each of {LEAST_PROMPTS} "
+            f"prompts or more, found {int(both.sum())} and {clear}, of {asked} and "
+            f"{reached} prompts"
         )
-        return None, why, clear
+        return None, why, reached
     names, carried = carried_by(scene.marks)
     found = learn_prediction(
         names,
@@ -178,12 +185,14 @@ def learned(scene: Scene) -> tuple[Prediction | None, str, int]:
             judge[both],
             scene.gaps[aimed],
             pairs.human[aimed],
+            prompts[both],
+            prompts[aimed],
         ),
         mixes=scene.settings.mixes,
         rng=np.random.default_rng([scene.settings.seed, 3]),
         penalty=PENALTY,
     )
-    return found, "", clear
+    return found, "", reached
 
 
 def carried_by(marks: list[frozenset[str]]) -> tuple[list[str], Floats]:

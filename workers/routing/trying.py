@@ -33,16 +33,12 @@ def trial(
     """Fit on one half, let each form choose in the other, and measure it there.
 
     Cross-validation over mixes cannot tell luck of the pilot from what holds: all mixes
-    share its items and targets. Neither is shared here.
+    share its items and targets. Neither is shared here, nor a prompt of theirs.
     """
-    halves = [
-        (np.arange(n, len(pilot.gaps), 2), np.arange(n, len(pilot.target), 2))
-        for n in (0, 1)
-    ]
+    halves = pilot.halves()
     measured = []
-    for own, other in (halves, halves[::-1]):
-        model = fitted(names, pilot.part(*other), mixes, rng, penalty)
-        half = pilot.part(*own)
+    for half, other in (halves, halves[::-1]):
+        model = fitted(names, other, mixes, rng, penalty)
         measured.append(_measured(half, _choices(model, half, rng), penalty))
     return Trial(
         people=gain(measured, "people", "ai"),
@@ -84,15 +80,17 @@ def _choices(
 def _measured(
     half: Pilot, mixes: Mapping[str, Sequence[Bools]], penalty: float
 ) -> dict[str, Floats]:
-    """Return how right each mix's proxy is on each target, (targets, 1 + LEFT_OUT).
+    """Return how right each mix's proxy is on each prompt, (prompts, 1 + LEFT_OUT).
 
-    The first column learned from all items, each other one without a group of them.
-    Neighbours are in one group, since they may be of one prompt.
+    The first column learned from all items, each other one without a part of them;
+    items of one prompt are in one part, and targets of one prompt are one row, whose
+    weight is their number: a mean over rows is one over targets.
     """
     rows = np.stack([each for group in mixes.values() for each in group])
     labels = mixed_labels(rows, half.human, half.ai)
-    size, count = labels.shape
-    group = np.arange(size) * LEFT_OUT // size
+    count = labels.shape[1]
+    ranks = half.item_ranks
+    group = ranks * LEFT_OUT // (ranks.max() + 1)
     kept = group[:, None] != np.arange(-1, LEFT_OUT)  # the first leaves out nobody
     heads = fit(
         half.gaps,
@@ -101,8 +99,11 @@ def _measured(
         weights=np.repeat(kept, count, axis=1).astype(float),
     )
     clear = half.target != 0.5
-    hits = correctness(half.target_gaps[clear], half.target[clear], heads)
-    hits = hits.reshape(-1, 1 + LEFT_OUT, count)
+    right = correctness(half.target_gaps[clear], half.target[clear], heads)
+    _, prompt = np.unique(half.target_ranks[clear], return_inverse=True)
+    hits = np.zeros((prompt.max() + 1, right.shape[1]))
+    np.add.at(hits, prompt, right)
+    hits = (hits * len(hits) / len(right)).reshape(-1, 1 + LEFT_OUT, count)
     found, start = {}, 0
     for name, taken in mixes.items():
         found[name] = hits[:, :, start : start + len(taken)].mean(axis=2)
@@ -111,10 +112,10 @@ def _measured(
 
 
 def gain(halves: Sequence[Mapping[str, Floats]], ours: str, theirs: str) -> Gain:
-    """Return the mean difference over the halves' targets, with its standard error.
+    """Return the mean difference over the halves' prompts, with its standard error.
 
-    The error's square is the variance over targets plus, half by half, the variance
-    over items.
+    The error's square is the variance over prompts aimed at plus, half by half, the
+    variance over items.
 
     Args:
         halves: how right each mix is, as `_measured` returns it.

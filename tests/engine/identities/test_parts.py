@@ -71,6 +71,17 @@ def written() -> tuple[SegmentReward, list[Rollout], Scored]:
     return source, rollouts, scored(batch, rollouts)
 
 
+def test_a_part_ends_with_the_last_token_of_its_last_character() -> None:
+    tokenizer = small("tokens")[0].tokenizer
+    text = "so 😀. née 漢字"
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    spelled = [decoded(tokenizer, ids[: k + 1]) for k in range(len(ids))]
+    ends = range(1, len(text) + 1)
+    for end, token in zip(ends, token_ends(tokenizer, ids, ends), strict=True):
+        if text[end - 1] != " ":  # which the next token brings
+            assert spelled[token] == text[:end]
+
+
 def test_rewards_of_parts_add_up_to_their_scores() -> None:
     source, rollouts, update = written()
     parts = source.parts(rollouts)

@@ -66,3 +66,45 @@ def test_errors_are_as_large_as_gains_differ_from_pilot_to_pilot() -> None:
     # The error over targets alone would be about two thirds of the spread.
     assert 0.85 < np.mean(ratios) < 1.5
     assert np.mean(inside) > 0.88
+
+
+def test_halves_share_no_prompt_and_its_further_targets_are_no_further_evidence() -> (
+    None
+):
+    world = World(replace(WORLDS["people-better"], dimensions=6), 0)
+    items, targets = world.pairs(80), world.pairs(60)
+    names, carried = indicators(world.names, items)
+    human, judge = world.people(items), world.judge(items).labels
+    aimed = world.people(targets)
+
+    def pilot(copies: int) -> Pilot:
+        return Pilot(
+            carried,
+            items.gaps,
+            human,
+            judge,
+            np.repeat(targets.gaps, copies, axis=0),
+            np.repeat(aimed, copies),
+            np.arange(80) // 2,
+            np.repeat(np.arange(60), copies),
+        )
+
+    first, second = pilot(3).halves()
+    for name in ("groups", "target_groups"):
+        one, other = (set(getattr(half, name).tolist()) for half in (first, second))
+        assert one and other and not one & other
+    once, thrice = (
+        trial(
+            names,
+            pilot(copies),
+            mixes=40,
+            rng=np.random.default_rng(0),
+            penalty=1.0,
+        )
+        for copies in (1, 3)
+    )
+    assert thrice.people.mean == pytest.approx(once.people.mean)
+    assert thrice.people.error == pytest.approx(once.people.error)
+    assert thrice.over_ai["predicted-linear"].error == pytest.approx(
+        once.over_ai["predicted-linear"].error
+    )

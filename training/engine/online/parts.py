@@ -14,6 +14,9 @@ from training.engine.online.scored import Scored
 from training.engine.online.spans import Span, placed
 from training.engine.rewards.segment_scores import segment_rewards
 
+UNFINISHED = "\ufffd"
+"""What bytes decode to that are no character yet."""
+
 
 class SegmentReward(ModelReward):
     """A model that judges every part of a completion; its score is their sum.
@@ -74,12 +77,18 @@ def token_ends(
 ) -> list[int]:
     """Return for each character count the first token that completes it.
 
+    A character may be spelled by several tokens; before the last of them it decodes to
+    a replacement mark, which is not the character yet.
+
     Args:
         ids: of a completion. ends: counts of characters of its text.
     """
     if not ends:
         return []
-    lengths = [len(decoded(tokenizer, ids[: k + 1])) for k in range(len(ids))]
+    lengths = [
+        len(decoded(tokenizer, ids[: k + 1]).rstrip(UNFINISHED))
+        for k in range(len(ids))
+    ]
     last = len(ids) - 1
     return [
         next((k for k, length in enumerate(lengths) if length >= end), last)
