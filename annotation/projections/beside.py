@@ -1,8 +1,10 @@
-"""What else an answer says of a comparison: why, and which side is unsafe."""
+"""What else an answer says of a comparison: why, which side is unsafe, and ratings."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
-from annotation.judgments import Choose, Compare, WrittenText
+from annotation.judgments import Choose, Compare, Rate, WrittenText
 from annotation.projections.judge import belongs
 from annotation.projections.rows import Answered
 
@@ -35,3 +37,39 @@ def unsafe(answer: Answered, completion: UUID) -> bool | None:
         and judgment.category in (UNSAFE, SAFE)
     ]
     return said[-1] if said else None
+
+
+class Factors(NamedTuple):
+    """What an answer rates of both sides of a pair, by criterion from a to z."""
+
+    names: Sequence[str]
+    chosen: Sequence[float]
+    rejected: Sequence[float]
+
+    def margins(self, criterion: str | None) -> list[float] | None:
+        """Return chosen less rejected for each criterion but the pair's own."""
+        found = [
+            one - other
+            for name, one, other in zip(*self, strict=True)
+            if name != criterion
+        ]
+        return found or None
+
+
+def factors_of(answer: Answered, chosen: UUID, rejected: UUID) -> Factors:
+    """Return the ratings of both sides; criteria that one of them lacks are left out.
+
+    Of two ratings by one criterion the last one counts.
+    """
+    said: dict[UUID, dict[str, float]] = {chosen: {}, rejected: {}}
+    for judgment in answer.judgments:
+        if isinstance(judgment, Rate) and judgment.completion in said:
+            name = judgment.criterion or judgment.question
+            if name and judgment.value is not None:
+                said[judgment.completion][name] = judgment.value
+    names = sorted(said[chosen].keys() & said[rejected].keys())
+    return Factors(
+        names,
+        [said[chosen][name] for name in names],
+        [said[rejected][name] for name in names],
+    )

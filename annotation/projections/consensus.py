@@ -4,8 +4,9 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from annotation.projections.pairs import PairRow
+from annotation.projections.pair_rows import PairRow
 from annotation.projections.reliability import MODEL, Reliability
 
 CONSENSUS, RELIABILITY = "consensus@1", "reliability@1"
@@ -99,9 +100,12 @@ def _one(
         round=sample.round,
         context=sample.context,
         reference=sample.reference,
+        calibration=sample.calibration,
+        rejected_prompt=sample.rejected_prompt,
         rationale=None if turned else sample.rationale,
         chosen_unsafe=_unsafe(rows, sample.chosen_id),
         rejected_unsafe=_unsafe(rows, sample.rejected_id),
+        **_ratings(rows, sample.chosen_id),
         votes=len({row.annotator if _is_model(row) else row.row_id for row in rows}),
         agreement=agreement,
     )
@@ -143,6 +147,34 @@ def _unsafe(rows: list[PairRow], completion: str) -> bool | None:
     ]
     known = [value for value in said if value is not None]
     return 2 * sum(known) >= len(known) if known else None
+
+
+def _ratings(rows: list[PairRow], chosen: str) -> dict[str, Any]:
+    """Return the mean ratings of both sides, over rows that rate by what most do."""
+    kinds = Counter(tuple(row.factors) for row in rows if row.factors)
+    if not kinds:
+        return {}
+    (names, _), *_ = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+    found: dict[bool, list[list[float]]] = {True: [], False: []}
+    margins = []
+    for row in rows:
+        if tuple(row.factors) != names:
+            continue
+        same = row.chosen_id == chosen
+        found[same].append(row.chosen_factors or [])
+        found[not same].append(row.rejected_factors or [])
+        if row.margins is not None:
+            margins.append([m if same else -m for m in row.margins])
+    return {
+        "factors": list(names),
+        "chosen_factors": _means(found[True]),
+        "rejected_factors": _means(found[False]),
+        "margins": _means(margins) if margins else None,
+    }
+
+
+def _means(rows: list[list[float]]) -> list[float]:
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
 
 
 def _toward(row: PairRow, first: str) -> float:

@@ -1,4 +1,7 @@
-"""A prompt's context as two columns, and back: what to judge by, and a known answer.
+"""A prompt's context as columns, and back: what to judge by, and what stands beside it.
+
+Beside it stand a known answer, an answer that optimism is measured by, and a prompt
+that the losing side answers: messages, each in a column of its own.
 
 The condition is a text, because a model reads it before the prompt: a criterion or a
 persona after its name, one text as it is, anything else as JSON.
@@ -11,14 +14,20 @@ from typing import Any
 from annotation.projections.rows import Messages
 
 NAMED = ("criterion", "persona")
-REFERENCE = "reference"
+SPOKEN = {
+    "reference": "assistant",
+    "calibration": "assistant",
+    "rejected_prompt": "user",
+}
+"""Names of a context that are messages, and who speaks where it is a text alone."""
 
 
 def condition_of(context: Mapping[str, Any] | None) -> str | None:
-    """Return what a prompt says besides its messages and its reference, as a text."""
+    """Return what a prompt says besides its messages and what is spoken, as a text."""
     rest = dict(context or {})
-    if reference_of(context) is not None:
-        del rest[REFERENCE]
+    for name in SPOKEN:
+        if spoken_of(context, name) is not None:
+            del rest[name]
     if not rest:
         return None
     text = _plain(rest)
@@ -27,27 +36,32 @@ def condition_of(context: Mapping[str, Any] | None) -> str | None:
     return json.dumps(rest, ensure_ascii=False, sort_keys=True)
 
 
-def reference_of(context: Mapping[str, Any] | None) -> Messages | None:
-    """Return a prompt's known answer as messages; None where it has none of a kind."""
-    found = (context or {}).get(REFERENCE)
+def spoken_of(context: Mapping[str, Any] | None, name: str) -> Messages | None:
+    """Return what a context says under a name of `SPOKEN`; None if no messages."""
+    found = (context or {}).get(name)
     if isinstance(found, str) and found:
-        return [{"role": "assistant", "content": found}]
+        return [{"role": SPOKEN[name], "content": found}]
     if not isinstance(found, list) or not found:
         return None
     return found if all(map(_is_message, found)) else None
 
 
 def context_of(
-    condition: str | None, reference: Messages | None
+    condition: str | None,
+    reference: Messages | None = None,
+    calibration: Messages | None = None,
+    rejected_prompt: Messages | None = None,
 ) -> dict[str, Any] | None:
-    """Return the context that made both columns: their inverse.
+    """Return the context that made the columns: their inverse.
 
-    A reference of one turn of the assistant comes back as its text.
+    What one turn of its usual speaker says comes back as its text.
     """
     found = _fields(condition) if condition is not None else {}
-    if reference is not None:
-        alone = len(reference) == 1 and reference[0]["role"] == "assistant"
-        found[REFERENCE] = reference[0]["content"] if alone else list(reference)
+    columns = (reference, calibration, rejected_prompt)
+    for (name, speaker), said in zip(SPOKEN.items(), columns, strict=True):
+        if said is not None:
+            alone = len(said) == 1 and said[0]["role"] == speaker
+            found[name] = said[0]["content"] if alone else list(said)
     return found or None
 
 

@@ -8,78 +8,17 @@ Source: methods of paired comparison with ties and strengths; see docs/data.md.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from itertools import combinations
-from typing import Any
 from uuid import UUID
 
 from annotation.judgments import BestWorst, Compare, Judgment, Rank, Rate
-from annotation.projections.beside import rationale_of, unsafe
-from annotation.projections.contexts import condition_of, reference_of
-from annotation.projections.rows import (
-    Answered,
-    Dropped,
-    Messages,
-    Row,
-    Scales,
-    Source,
-    about,
-    carried,
-)
+from annotation.projections.pair_rows import PairRow, row_of
+from annotation.projections.rows import Answered, Dropped, Scales, Source, carried
 
 COMPARE, RANK = "compare@1", "rank@1"
 BEST_WORST, RATE = "best_worst@1", "rate@1"
 BEST, REST, WORST = 0, 1, 2  # the groups of best_worst
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairRow(Row):
-    """One training row of the pairs view, winner first (docs/data.md).
-
-    soft_label: probability that chosen is better: 1.0 decided, 0.5 tie.
-    margin: signed strength as the scale maps it; null where no strength was given.
-    flipped: whether chosen is what was presented second (compare).
-    list_id, *_group, *_place, unranked, all_bad: where the two stand in a ranking.
-    *_value: the two values (rate).
-    context: what the two were judged under, and reference: a known answer, both of
-        the prompt; `contexts.context_of` is their inverse.
-    rationale: why, in the annotator's words (compare).
-    *_unsafe: whether the same answer calls the side unsafe; null if it says neither.
-    votes, agreement: how many labels a consensus holds, and the share of the largest
-        opinion among them.
-    """
-
-    chosen: Messages
-    rejected: Messages
-    soft_label: float = 1.0
-    margin: float | None
-    chosen_id: str
-    rejected_id: str
-    scale: str | None = None
-    outcome: str | None = None
-    strength: int | None = None
-    flipped: bool = False
-    list_id: str | None = None
-    chosen_group: int | None = None
-    rejected_group: int | None = None
-    chosen_place: int | None = None
-    rejected_place: int | None = None
-    unranked: list[str] = field(default_factory=list)
-    all_bad: bool = False
-    chosen_value: float | None = None
-    rejected_value: float | None = None
-    context: str | None = None
-    reference: Messages | None = None
-    rationale: str | None = None
-    chosen_unsafe: bool | None = None
-    rejected_unsafe: bool | None = None
-    votes: int = 1
-    agreement: float | None = None
-
-    @property
-    def is_tie(self) -> bool:
-        return self.soft_label == 0.5
 
 
 def pairs_of(
@@ -140,31 +79,6 @@ def judgments_of(rows: Iterable[PairRow]) -> dict[Source, Judgment]:
     return found
 
 
-def _row(
-    answer: Answered,
-    places: Sequence[int],
-    better: UUID,
-    worse: UUID,
-    *,
-    number: str = "",
-    **columns: Any,
-) -> PairRow:
-    chosen, rejected = str(better), str(worse)
-    return PairRow(
-        **about(answer, places, number=number),
-        chosen=answer.completions[chosen],
-        rejected=answer.completions[rejected],
-        context=condition_of(answer.context),
-        reference=reference_of(answer.context),
-        rationale=rationale_of(answer, places[0]),
-        chosen_unsafe=unsafe(answer, better),
-        rejected_unsafe=unsafe(answer, worse),
-        chosen_id=chosen,
-        rejected_id=rejected,
-        **columns,
-    )
-
-
 # compare
 
 
@@ -184,7 +98,7 @@ def _compare(
     elif judgment.strength is not None:
         scale = scales.margins.get(judgment.scale or "", {})
         margin = float(scale.get(judgment.strength, judgment.strength))
-    row = _row(
+    row = row_of(
         answer,
         [place],
         better,
@@ -231,7 +145,7 @@ def _rank(
     if len(ranked) < 2:
         dropped["rank: nothing to compare"] += 1
     return [
-        _row(
+        row_of(
             answer,
             [place],
             better,
@@ -302,7 +216,7 @@ def _best_worst(answer: Answered, place: int, judgment: BestWorst) -> list[PairR
         for behind, worse in enumerate(groups[low])
     ]
     return [
-        _row(
+        row_of(
             answer,
             [place],
             better,
@@ -344,7 +258,7 @@ def _rates(
         top, bottom = _value(high[1]), _value(low[1])
         paired |= {high[0], low[0]}
         rows.append(
-            _row(
+            row_of(
                 answer,
                 [high[0], low[0]],
                 high[1].completion,

@@ -14,7 +14,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from annotation.projections.pairs import PairRow
+from annotation.projections.pair_rows import PairRow
 
 FIRST, SECOND, TIE = range(3)
 MIRROR = [SECOND, FIRST, TIE]

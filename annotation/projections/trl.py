@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from annotation.projections.demonstrations import DemonstrationRow
 from annotation.projections.judge import JudgeRow
-from annotation.projections.pairs import PairRow
+from annotation.projections.pair_rows import PairRow
 from annotation.projections.rows import Dropped, Messages
 from annotation.projections.steps import StepRow, verdicts
 from annotation.projections.unary import UnaryRow

@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from annotation.judgments import Judgment
 from annotation.projections import pairs
-from annotation.projections.pairs import PairRow
+from annotation.projections.pair_rows import PairRow
 from annotation.projections.rows import Row, Source
 
 USERS = "users@1"

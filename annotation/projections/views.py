@@ -26,6 +26,7 @@ from annotation.projections import (
     users,
     vectors,
 )
+from annotation.projections.pair_rows import PairRow
 from annotation.projections.rows import Answered, Dropped, Row, Scales, Source
 
 ViewName = Literal[
@@ -74,7 +75,7 @@ VIEWS: Mapping[str, View] = {
             "pairs",
             "two completions, the better first",
             ("compare", "rank", "best_worst", "rate"),
-            pairs.PairRow,
+            PairRow,
             pairs.pairs_of,
             pairs.judgments_of,
         ),

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tests.bench.engine_runs import data_folder
 from tests.engine.support import say
-from training.engine.data import tokenize
+from training.engine.tokens import tokenize
 
 SEED = 0
 BATCH = 4

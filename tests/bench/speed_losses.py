@@ -9,7 +9,6 @@ import torch
 
 from tests.bench.speed_arms import BETA
 from tests.bench.speed_data import BATCH, SEED
-from training.engine.data import PairTokens
 from training.engine.layout import Branch
 from training.engine.logprobs_cache import frozen_logprobs
 from training.engine.models import load_policy, load_reward
@@ -17,6 +16,7 @@ from training.engine.objectives.bradley_terry import bradley_terry_loss
 from training.engine.objectives.dpo import dpo_loss
 from training.engine.scorers import reward_scores
 from training.engine.spec import ModelPart
+from training.engine.tokens import PairTokens
 
 Losses = tuple[float, float]
 

@@ -64,11 +64,12 @@ from tests.bench.speed_data import (
 )
 from tests.bench.speed_losses import Losses, dpo_losses, reward_losses
 from tests.engine.support import write_rows
-from training.engine.data import PairTokens, pair_tokens, read_pairs, tokenize
+from training.engine.data import read_pairs
 from training.engine.layout import Branch, lay_out
 from training.engine.logprobs import token_logprobs
 from training.engine.models import Loaded, load_policy
 from training.engine.spec import ModelPart
+from training.engine.tokens import PairTokens, pair_tokens, tokenize
 
 WANTED: dict[tuple[str, Kind], float] = {
     ("dpo", "multi-turn"): 3.5,

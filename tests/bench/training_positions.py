@@ -19,11 +19,11 @@ import sys
 
 from tests.bench.speed_data import BATCH, SEED, Kind, decided
 from training.engine.attention import are_runs
-from training.engine.data import tokenize
 from training.engine.layout import Branch, Layout, lay_out, shared_length
 from training.engine.models import Loaded, load_policy
 from training.engine.order import RowOrder
 from training.engine.spec import ModelPart
+from training.engine.tokens import tokenize
 
 LONGEST = 512
 

@@ -14,19 +14,23 @@ from torch import Tensor
 from transformers import TrainerControl, TrainerState, TrainingArguments
 
 from tests.engine.support import Finished, Workspace
+from tests.engine.test_online_runs import train as online
 from training.engine import checkpoints, loop
 from training.engine.averaging import (
     FILE,
+    Average,
     AveragedWeights,
     averaged_weights,
     tail_start,
 )
-from training.engine.data import pair_tokens, read_pairs
+from training.engine.data import read_pairs
 from training.engine.errors import FixableError
 from training.engine.evaluate import metrics
 from training.engine.models import load_policy, load_reward
+from training.engine.online.loop import OnlineLoop
 from training.engine.scorers import reward_scores
 from training.engine.spec import ModelPart
+from training.engine.tokens import pair_tokens
 
 Weights = dict[str, Tensor]
 PARAMS: dict[str, Any] = {
@@ -221,7 +225,9 @@ def test_run_that_ends_before_its_tail_keeps_its_weights(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     model = torch.nn.Linear(2, 1)
-    average = AveragedWeights(model, "tail", decay=0.9, share=0.25)
+    average = AveragedWeights(
+        Average(model.parameters(), "tail", decay=0.9, share=0.25)
+    )
     arguments = TrainingArguments(output_dir=str(tmp_path), report_to=[])
     state, control = TrainerState(max_steps=8), TrainerControl()
     average.on_train_begin(arguments, state, control)
@@ -239,3 +245,56 @@ def test_spread_weights_are_refused() -> None:
     context: Any = SimpleNamespace(params={"averaging": "ema"})
     with pytest.raises(FixableError, match="spread over processes"):
         averaged_weights(trainer, context, None)
+
+
+@pytest.mark.parametrize(
+    ("preset", "kind", "lora"),
+    [("ppo", "ema", None), ("grpo", "tail", None), ("grpo", "tail", {"r": 2})],
+    ids=["ppo", "grpo", "adapters"],
+)
+def test_online_methods_save_the_average_of_their_updates(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    preset: str,
+    kind: str,
+    lora: dict[str, int] | None,
+) -> None:
+    seen: list[Weights] = []
+    plain = OnlineLoop._tell
+
+    def noting(self: OnlineLoop, metrics: dict[str, float], *, done: int) -> None:
+        learns = {
+            name: value.detach().double().clone()
+            for name, value in self.model.policy.named_parameters()
+            if value.requires_grad
+        }
+        seen.append(learns)
+        plain(self, metrics, done=done)
+
+    monkeypatch.setattr(OnlineLoop, "_tell", noting)
+    params = {"averaging": kind, "averaging_share": 0.6, "checkpoint_steps": 1}
+    critic = {"critic": "shared", "rule": "contains"} if preset == "ppo" else {}
+    whole = online(
+        workspace, preset, params=params | critic, limits={"max_steps": 3}, lora=lora
+    )
+    assert whole.code == 0, whole.status
+    assert len(seen) == 3
+    assert whole.status["metrics"]["averaging/steps"] == {"ema": 3, "tail": 2}[kind]
+    after = {name: [weights[name] for weights in seen] for name in seen[0]}
+    if lora is None:  # adapters are folded in, so their factors are not to be seen
+        first = copied(load_policy(ModelPart(source="tiny:causal"), seed=0).model)
+        for name, value in saved(whole, "ppo").items():
+            if name not in after:
+                continue
+            expected = torch.stack(after[name][1:]).mean(0)
+            if kind == "ema":
+                expected = first[name]
+                for step, live in enumerate(after[name], 1):
+                    kept = min(0.99, (1 + step) / (10 + step))
+                    expected = kept * expected + (1 - kept) * live
+            assert torch.allclose(value, expected, atol=1e-6), name
+    spec = next(workspace.path.glob("spec-*.json"))
+    again = workspace.run(spec, "again", resume_from=(whole.out,))
+    assert again.events[0]["resumed_from"]["step"] == 2
+    one, other = saved(whole, "ppo"), saved(again, "ppo")
+    assert all(torch.equal(one[name], other[name]) for name in one)

@@ -170,7 +170,7 @@ class Probe:
             params.pop("use_weights")
         here = self.space.path / f"{len(list(self.space.path.iterdir()))}.parquet"
         parts: dict[str, Any] = {}
-        if preset.task == "dpo":
+        if preset.task == "dpo" or preset.models:
             others = {model.name for model in further_models(preset)} | {*preset.models}
             parts["reference"] = {"source": str(self.policy)}
             parts["models"] = {name: {"source": str(self.policy)} for name in others}

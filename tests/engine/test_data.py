@@ -9,20 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.engine.support import pair_row, say, write_rows
+from tests.engine.support import Workspace, pair_row, say, write_rows
 from training.engine import subset
-from training.engine.data import (
-    Pair,
-    pair_tokens,
-    pool_pairs,
-    read_pairs,
-    shorten,
-    tokenize,
-)
+from training.engine.data import Pair, pool_pairs, read_pairs, told_of_conditions
 from training.engine.errors import FixableError
 from training.engine.evaluate.baselines import longer_wins, tfidf_logistic
 from training.engine.evaluate.metrics import pair_accuracy
 from training.engine.tiny import build_tokenizer
+from training.engine.tokens import pair_tokens, shorten, tokenize
 
 
 def vote(chosen: str, rejected: str, label: float = 1.0, weight: float = 1.0) -> Pair:
@@ -301,3 +295,42 @@ def test_longer_wins_and_words_win_as_they_should() -> None:
 
 def test_words_need_something_to_learn_from() -> None:
     assert tfidf_logistic([vote("a", "b")], [vote("a", "b")]) is None
+
+
+def test_pairs_under_conditions_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    kind = pair_row(0, criterion="kind", context=None)
+    brief = kind | {"criterion": "brief", "row_id": "other"}
+    rows = [kind, brief, pair_row(1, criterion="kind"), pair_row(2)]
+    path = write_rows(tmp_path / "p.parquet", rows)
+    for pool in (True, False):
+        found = read_pairs(path, field="f", pool=pool, decided_only=False)
+        assert found.counts()["conditions_mixed"] == 1
+        (warning,) = told_of_conditions(found.counts())
+        assert warning.startswith("1 comparison(s)")
+    apart = read_pairs(
+        path,
+        field="f",
+        pool=True,
+        decided_only=False,
+        extra=["context"],
+        apart=["context"],
+    )
+    assert len(apart.pairs) == 4
+    assert told_of_conditions(apart.counts()) == []
+
+
+def test_run_says_that_conditions_are_not_read(workspace: Workspace) -> None:
+    rows = [pair_row(0, criterion="kind"), pair_row(0, criterion="brief", row_id="2")]
+    data = {"train": str(write_rows(workspace.path / "mixed.parquet", rows))}
+    for task, preset, told in (
+        ("dpo", "dpo", True),
+        ("reward", "reward-bt", True),
+        ("reward", "reward-smoothed", True),
+    ):
+        spec = workspace.spec(
+            task, preset=preset, data=data, limits={"max_steps": 1}, backend=None
+        )
+        run = workspace.run(spec, preset)
+        assert run.code == 0, run.status
+        warnings = run.events[0]["warnings"]
+        assert any("more than one criterion" in text for text in warnings) == told

@@ -153,7 +153,7 @@ def test_head_in_parts_changes_no_value_and_no_gradient(
     layout = lay_out(items, pad_token_id=PAD, groups=groups)
     whole = token_logprobs(model, layout)
     wanted = gradient(model, whole.square().sum())
-    monkeypatch.setattr(logprobs, "_LOGITS_AT_ONCE", 1500)
+    monkeypatch.setattr(logprobs, "LOGITS_AT_ONCE", 1500)
     parts = token_logprobs(model, layout)
     assert torch.allclose(parts, whole, atol=1e-6)
     found = gradient(model, parts.square().sum())

@@ -14,12 +14,12 @@ from transformers import (
 )
 
 from tests.engine.support import say
-from training.engine.data import render
 from training.engine.errors import FixableError
 from training.engine.models import Loaded, load_policy, load_reward, save_model
 from training.engine.scorers import completion_logprobs, reward_scores
 from training.engine.sources import Staging, needs_hub
 from training.engine.spec import ModelPart
+from training.engine.tokens import render
 
 
 def logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:

@@ -92,6 +92,19 @@ def test_judge_learns_from_the_pairs_own_labels(
         assert "margin" in refused.status["error"]["expected"]
 
 
+def test_directions_need_two_rewards(
+    workspace: Workspace, trained: dict[str, Path]
+) -> None:
+    name = "directional-alignment"
+    models = {"reward": {"source": str(trained["reward"])}}
+    run = train(workspace, name, models=models, params={"directions": 2})
+    assert run.code == 0, run.status["error"]
+    assert run.events[0]["rows"]["prompts"] == 10  # two directions each
+    assert run.status["metrics"]["first/selected/share"] == 0.25
+    refused = train(workspace, name)
+    assert refused.status["error"]["field"] == "models.reward_2"
+
+
 def test_questions_are_tried_again(workspace: Workspace) -> None:
     rows = [pair_row(i, reference=say("assistant", "a")) for i in range(6)]
     path = str(write_rows(workspace.path / "known.parquet", rows))

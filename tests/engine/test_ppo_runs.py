@@ -11,7 +11,6 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from tests.engine.support import Finished, Workspace
-from training.engine.data import render
 from training.engine.models import Loaded, load_policy, load_reward
 from training.engine.online.prompts import batch_of
 from training.engine.online.rewards import Lexicon, LikelihoodRatio
@@ -26,6 +25,7 @@ from training.engine.ppo.learner import update as learn
 from training.engine.sampling import Prompt
 from training.engine.scorers import completion_logprobs
 from training.engine.spec import LoraPart, ModelPart
+from training.engine.tokens import render
 
 PARAMS: dict[str, Any] = {
     "prompts_per_update": 16,

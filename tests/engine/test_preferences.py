@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests.engine.preference_rows import full_pair, list_row, unary_row, write_views
 from tests.engine.support import Finished, Workspace, pair_row, say, write_rows
@@ -160,6 +161,25 @@ def test_moving_labels_survive_a_resumption(workspace: Workspace) -> None:
     path = whole.out / "checkpoints" / f"checkpoint-{began}" / "label_state.json"
     labels = json.loads(path.read_text())["labels"]
     assert max(labels) < 1
+
+
+@pytest.mark.parametrize("lora", [None, {"r": 2}], ids=["whole", "adapters"])
+def test_masks_of_tokens_survive_a_resumption_and_leave_the_policy(
+    workspace: Workspace, lora: dict[str, int] | None
+) -> None:
+    params = {"epochs": 2, "checkpoint_steps": 2, "l1": 0.05}
+    whole = launch(workspace, "sparse-po", "whole", params=params, lora=lora)
+    assert whole.code == 0, whole.status
+    again = workspace.run(
+        next(workspace.path.glob("spec-*.json")), "again", resume_from=(whole.out,)
+    )
+    began = again.events[0]["resumed_from"]["step"]
+    later = {s: loss for s, loss in whole.losses().items() if s > began}
+    assert later and again.losses() == pytest.approx(later, abs=1e-6)
+    metrics = [e["metrics"] for e in whole.events if e["event"] == "metrics"]
+    assert all(0 <= found["masks/used_share"] <= 1 for found in metrics)
+    saved = load_file(whole.out / "model" / "model.safetensors")
+    assert saved and not any("mask" in name for name in saved)
 
 
 def test_reference_of_another_vocabulary_is_refused(

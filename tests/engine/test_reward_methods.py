@@ -35,6 +35,9 @@ SMALL: dict[str, Any] = {
     "base_rate": 0.1,
     "min_words": 1,
     "features": 2,
+    "meta_prompts": 3,
+    "meta_samples": 2,
+    "max_new_tokens": 4,
 }
 
 
@@ -45,6 +48,7 @@ def train(space: Workspace, views: dict[str, str], name: str, **parts: Any) -> F
     if name in SECOND_STAGE and "source" not in parts:
         first = train(space, views, SECOND_STAGE[name])
         parts["source"] = str(first.out / "model")
+    parts.setdefault("models", {n: {"source": "tiny:causal"} for n in preset.models})
     data = parts.pop("data", None) or {"train": views[str(preset.view)]}
     spec = space.spec("reward", preset=name, params=params, data=data, **parts)
     return space.run(spec, f"run-{name}-{len(list(space.path.iterdir()))}")

@@ -17,7 +17,7 @@ from trl.trainer.reward_trainer import RewardTrainer
 
 from tests.engine.support import pair_row, write_rows
 from training.engine import compat
-from training.engine.data import pair_tokens, read_pairs
+from training.engine.data import read_pairs
 from training.engine.models import load_policy, load_reward
 from training.engine.objectives.bradley_terry import (
     bradley_terry_loss,
@@ -29,6 +29,7 @@ from training.engine.reward_trainer import PreferenceRewardTrainer, UniqueSequen
 from training.engine.scorers import completion_logprobs, reward_scores
 from training.engine.scoring import scores_forward
 from training.engine.spec import ModelPart
+from training.engine.tokens import pair_tokens
 
 ROWS = [pair_row(i) for i in range(6)]
 

@@ -28,6 +28,7 @@ from training.admin.methods import families, launchable, usual
 from training.engine.registry import Preset, PresetError, get
 from training.models import ModelVersion, Round, TrainingRun
 from training.services import runs
+from training.services.frozen_facts import warnings_of
 
 
 @admin.register(TrainingRun)
@@ -121,6 +122,8 @@ class RunPage(Starts):
             )
             if given is not None and form.is_valid() and (run := form.launch()):
                 messages.success(request, f"Queued: {run.name}.")
+                for warning in warnings_of(chosen, run.snapshot):
+                    messages.warning(request, warning)
                 return HttpResponseRedirect(address(run))
         return self.page(
             request,

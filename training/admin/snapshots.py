@@ -205,6 +205,7 @@ class SnapshotPage(Starts):
                 ).order_by("id")[:10]
             ],
             members_count=manifest.get("feedback"),
+            conditions=manifest.get("conditions"),
             may_train=may(request, "train", snapshot.project),
             methods=taking(snapshot.view),
             exports=[(shape, EXPORTS[shape]) for shape in shapes_of(snapshot.view)],

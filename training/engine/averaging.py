@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -47,34 +48,27 @@ def tail_start(steps: int, share: float) -> int:
     return min(steps - 1, steps - math.ceil(share * steps - 1e-9))
 
 
-class AveragedWeights(TrainerCallback):
-    """Averages the trained weights after every optimiser step.
+class Average:
+    """An average of weights that learn, which only watches them.
 
     Args:
+        live: the weights.
         kind: ``ema``, which begins with the weights before the first step; or
             ``tail``, the mean over the last steps.
         decay: of ``ema``, once the run is long enough.
         share: of the run's steps, which ``tail`` is the mean over.
-        resumed: the checkpoint that the run goes on from.
 
     Source: Polyak and Juditsky 1992; Izmailov et al. 2018, Averaging Weights Leads to
     Wider Optima and Better Generalization (the running mean).
     """
 
     def __init__(
-        self,
-        model: Module,
-        kind: str,
-        *,
-        decay: float,
-        share: float,
-        resumed: Path | None = None,
+        self, live: Iterable[Parameter], kind: str, *, decay: float, share: float
     ) -> None:
         self._kind = kind
         self._decay = decay
         self._share = share
-        self._resumed = resumed
-        self._live = [p for p in model.parameters() if p.requires_grad]
+        self._live = list(live)
         self._kept: AveragedModel | None = None
 
     @property
@@ -89,46 +83,27 @@ class AveragedWeights(TrainerCallback):
             return 0
         return int(self._kept.n_averaged) - (self._kind == "ema")
 
-    def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Begin with the weights, or with what the checkpoint kept."""
+    def begin(self) -> None:
+        """Begin with the weights as they are."""
         copies = [Parameter(p.detach().float(), False) for p in self._live]
         self._kept = AveragedModel(ParameterList(copies), avg_fn=self._averaged)
-        if self._resumed is not None:
-            self._kept.load_state_dict(_stored(self._resumed))
-        elif self._kind == "ema":
+        if self._kind == "ema":
             self._take()
 
-    def on_step_end(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Take the weights in that a step has left."""
-        skipped = tail_start(state.max_steps, self._share)
-        if self._kind == "ema" or state.global_step > skipped:
+    def step(self, done: int, total: int) -> None:
+        """Take the weights in that a step has left, of ``total`` the one ``done``."""
+        if self._kind == "ema" or done > tail_start(total, self._share):
             self._take()
 
-    def on_save(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        **kwargs: Any,
-    ) -> None:
-        """Add the average to the checkpoint that was just written."""
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
         assert self._kept is not None
-        if state.is_world_process_zero:
-            name = f"checkpoint-{state.global_step}"
-            target = Path(str(args.output_dir)) / name / FILE
-            save_file(self._kept.state_dict(), str(target))
+        return dict(self._kept.state_dict())
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what a checkpoint kept."""
+        assert self._kept is not None
+        self._kept.load_state_dict(state)
 
     @torch.no_grad()
     def give(self) -> None:
@@ -158,6 +133,81 @@ class AveragedWeights(TrainerCallback):
         return kept.lerp(live.to(kept.dtype), 1 - ema_decay(int(count), self._decay))
 
 
+class AveragedWeights(TrainerCallback):
+    """Averages the trained weights after every optimiser step of a trainer.
+
+    Args:
+        average: of the weights.
+        resumed: the checkpoint that the run goes on from.
+    """
+
+    def __init__(self, average: Average, *, resumed: Path | None = None) -> None:
+        self._average = average
+        self._resumed = resumed
+
+    @property
+    def nbytes(self) -> int:
+        """The memory the average takes."""
+        return self._average.nbytes
+
+    @property
+    def steps(self) -> int:
+        """The optimiser steps that are in the average."""
+        return self._average.steps
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Begin with the weights, or with what the checkpoint kept."""
+        self._average.begin()
+        if self._resumed is not None:
+            self._average.load(_stored(self._resumed))
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Take the weights in that a step has left."""
+        self._average.step(state.global_step, state.max_steps)
+
+    def on_save(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Add the average to the checkpoint that was just written."""
+        if state.is_world_process_zero:
+            name = f"checkpoint-{state.global_step}"
+            target = Path(str(args.output_dir)) / name / FILE
+            save_file(self._average.state(), str(target))
+
+    def give(self) -> None:
+        """Put the average in the place of the live weights."""
+        self._average.give()
+
+
+def average_of(context: RunContext, live: Iterable[Parameter]) -> Average | None:
+    """Return what averages a run's weights, or None if nothing is to."""
+    kind = str(context.params.get("averaging", "none"))
+    if kind == "none":
+        return None
+    return Average(
+        live,
+        kind,
+        decay=context.number("averaging_decay"),
+        share=context.number("averaging_share"),
+    )
+
+
 def averaged_weights(
     trainer: Trainer, context: RunContext, resumed: Path | None
 ) -> AveragedWeights | None:
@@ -166,8 +216,7 @@ def averaged_weights(
     Raises:
         FixableError: if no process holds the weights whole.
     """
-    kind = context.params.get("averaging", "none")
-    if kind == "none":
+    if context.params.get("averaging", "none") == "none":
         return None
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         raise FixableError(
@@ -179,13 +228,8 @@ def averaged_weights(
         )
     model = trainer.model
     assert isinstance(model, Module)
-    return AveragedWeights(
-        model,
-        str(kind),
-        decay=context.number("averaging_decay"),
-        share=context.number("averaging_share"),
-        resumed=resumed,
-    )
+    average = average_of(context, (p for p in model.parameters() if p.requires_grad))
+    return None if average is None else AveragedWeights(average, resumed=resumed)
 
 
 def _stored(checkpoint: Path) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Snapshot rows: reading Parquet, pooling labels, tokens, and honest shortening."""
+"""Snapshot rows: reading Parquet, and pooling the labels of one comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from transformers import PreTrainedTokenizerBase
 
 from training.engine.errors import FixableError
 
@@ -20,6 +19,8 @@ Messages = list[dict[str, str]]
 PAIR_COLUMNS = ("prompt", "chosen", "rejected")
 PROMPT_COLUMNS = ("prompt_id", "messages")
 ROW_COLUMNS = ("row_id", "prompt", "completion")
+MIXED = "conditions_mixed"
+"""The count of comparisons that were made under more than one criterion or context."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Pair:
         group: rows of one prompt group share it; resampling keeps them together.
         extra: further columns that a method asked for; those of one side are named
             ``chosen_*`` or ``rejected_*``.
+        condition: the context or criterion it was judged under; None if under none.
     """
 
     row_id: str
@@ -44,6 +46,7 @@ class Pair:
     weight: float = 1.0
     group: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    condition: str | None = None
 
     @property
     def is_decided(self) -> bool:
@@ -53,21 +56,28 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairSet:
-    """The pairs a run uses, and what became of the others."""
+    """The pairs a run uses, and what became of the others.
+
+    Attributes:
+        mixed: comparisons whose rows were made under more than one criterion or
+            context, none of which is read.
+    """
 
     pairs: list[Pair]
     read: int
     pooled: int
     ties: int
+    mixed: int = 0
 
     def counts(self) -> dict[str, int]:
         """Return the counts as they are reported."""
-        return {
+        found = {
             "read": self.read,
             "after_pooling": self.pooled,
             "ties_left_out": self.ties,
             "used": len(self.pairs),
         }
+        return found | ({MIXED: self.mixed} if self.mixed else {})
 
 
 def read_table(
@@ -144,7 +154,9 @@ def read_pairs(
     read = [
         _pair(row, index, kept_columns) for index, row in enumerate(table.to_pylist())
     ]
-    pooled = pool_pairs(read, apart) if pool else read
+    pools = _pools(read, apart)
+    pooled = [_merged(same) for same in pools] if pool else read
+    mixed = sum(len({pair.condition for pair in same}) > 1 for same in pools)
     kept = [p for p in pooled if p.is_decided] if decided_only else pooled
     if not kept and not may_be_empty:
         raise FixableError(
@@ -154,7 +166,19 @@ def read_pairs(
             fix="Collect decided comparisons.",
             field=field,
         )
-    return PairSet(kept, len(read), len(pooled), len(pooled) - len(kept))
+    return PairSet(kept, len(read), len(pooled), len(pooled) - len(kept), mixed)
+
+
+def told_of_conditions(counts: Mapping[str, int]) -> list[str]:
+    """Return a warning if pairs were judged under conditions that are not read."""
+    mixed = counts.get(MIXED, 0)
+    if not mixed:
+        return []
+    return [
+        f"{mixed} comparison(s) were made under more than one criterion or context, "
+        "which this method does not read: their verdicts count as votes on one "
+        "question. Freeze one criterion alone, or choose a method that reads contexts."
+    ]
 
 
 def _pair(row: dict[str, Any], index: int, extra: Sequence[str] = ()) -> Pair:
@@ -170,6 +194,7 @@ def _pair(row: dict[str, Any], index: int, extra: Sequence[str] = ()) -> Pair:
         weight=1.0 if weight is None else float(weight),
         group=str(row.get("group") or row.get("task") or index),
         extra=_extra(row, extra),
+        condition=row.get("context") or row.get("criterion"),
     )
     return _turned(pair) if pair.soft_label < 0.5 else pair
 
@@ -200,6 +225,7 @@ def _turned(pair: Pair) -> Pair:
         weight=pair.weight,
         group=pair.group,
         extra=extra,
+        condition=pair.condition,
     )
 
 
@@ -235,6 +261,11 @@ def pool_pairs(pairs: Iterable[Pair], apart: Sequence[str] = ()) -> list[Pair]:
         apart: further columns; rows that differ in one are not merged. A pair under
             two criteria, or of two people, is two comparisons.
     """
+    return [_merged(pool) for pool in _pools(pairs, apart)]
+
+
+def _pools(pairs: Iterable[Pair], apart: Sequence[str]) -> list[list[Pair]]:
+    """Return rows about one prompt and two completions together, turned one way."""
     pools: dict[str, list[Pair]] = {}
     for pair in pairs:
         chosen, rejected = _digest(pair.chosen), _digest(pair.rejected)
@@ -245,7 +276,7 @@ def pool_pairs(pairs: Iterable[Pair], apart: Sequence[str] = ()) -> list[Pair]:
         told = repr([oriented.extra.get(name) for name in apart])
         key = f"{prompts}:{first}:{second}:{told}"
         pools.setdefault(key, []).append(oriented)
-    return [_merged(pool) for pool in pools.values()]
+    return list(pools.values())
 
 
 def _merged(pool: list[Pair]) -> Pair:
@@ -301,101 +332,3 @@ def _is_number(value: Any) -> bool:
 def _digest(messages: Messages) -> str:
     text = json.dumps(messages, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-@dataclass(frozen=True)
-class PairTokens:
-    """Token ids of a pair; both completions follow the same prompt ids."""
-
-    prompt: list[int]
-    chosen: list[int]
-    rejected: list[int]
-
-    @property
-    def length(self) -> int:
-        """Tokens of the longer sequence: what a padded batch pays for."""
-        return len(self.prompt) + max(len(self.chosen), len(self.rejected))
-
-    @property
-    def shared_length(self) -> int:
-        """Tokens of both, with the prompt once: what a shared pass pays for."""
-        return len(self.prompt) + len(self.chosen) + len(self.rejected)
-
-
-def tokenize(
-    tokenizer: PreTrainedTokenizerBase, prompt: Messages, completions: list[Messages]
-) -> tuple[list[int], list[list[int]]]:
-    """Return the prompt's ids and each completion's ids, rendered as a chat.
-
-    The completions start where the rendered conversations stop agreeing with the
-    rendered prompt, as in TRL, so a template that closes a turn differently is safe.
-    """
-    head = render(tokenizer, prompt, generation=True)
-    full = [render(tokenizer, prompt + completion) for completion in completions]
-    shared = min(_common_prefix(head, ids) for ids in full)
-    return head[:shared], [ids[shared:] for ids in full]
-
-
-def render(
-    tokenizer: PreTrainedTokenizerBase, messages: Messages, *, generation: bool = False
-) -> list[int]:
-    """Return a conversation's ids; ``generation`` ends it where the model answers."""
-    encoded: Any = tokenizer.apply_chat_template(
-        messages,
-        tokenize=True,
-        return_dict=True,
-        add_generation_prompt=generation,
-    )
-    return [int(token) for token in encoded["input_ids"]]
-
-
-def _common_prefix(one: list[int], other: list[int]) -> int:
-    for index, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return index
-    return min(len(one), len(other))
-
-
-def shorten(
-    prompt: list[int],
-    completions: list[list[int]],
-    max_length: int,
-    *,
-    keep_first: int = 0,
-) -> tuple[list[int], list[list[int]], bool]:
-    """Fit prompt and completions into ``max_length`` tokens; True if anything went.
-
-    The prompt loses its beginning first, down to a quarter of the room, because the
-    question usually stands at its end; then the completions lose their end. All
-    completions keep the same prompt, so none gains from another's length.
-
-    Args:
-        keep_first: leading prompt tokens that stay, such as a classification token.
-    """
-    longest = max(len(ids) for ids in completions)
-    if len(prompt) + longest <= max_length:
-        return prompt, completions, False
-    room = max(max_length - longest, min(len(prompt), max_length // 4))
-    if len(prompt) > room:
-        tail = max(room - keep_first, 0)
-        prompt = prompt[:keep_first] + (prompt[-tail:] if tail else [])
-    left = max_length - len(prompt)
-    return prompt, [ids[:left] for ids in completions], True
-
-
-def pair_tokens(
-    tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair], max_length: int
-) -> tuple[list[PairTokens], int]:
-    """Return every pair's token ids and how many had to be shortened."""
-    keep = 1 if tokenizer.cls_token_id is not None else 0
-    rows, shortened = [], 0
-    for pair in pairs:
-        prompt, completions = tokenize(
-            tokenizer, pair.prompt, [pair.chosen, pair.rejected]
-        )
-        prompt, completions, cut = shorten(
-            prompt, completions, max_length, keep_first=keep
-        )
-        shortened += cut
-        rows.append(PairTokens(prompt, completions[0], completions[1]))
-    return rows, shortened

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from training.engine.data import Messages, shorten, tokenize
+from training.engine.data import Messages
 from training.engine.models import Loaded
 from training.engine.rewards.model import RewardModel
 from training.engine.scorers import Tick, pad
+from training.engine.tokens import shorten, tokenize
 
 
 @torch.no_grad()

@@ -21,11 +21,11 @@ from training.engine.spared import embedding_by_rows, looked_at
 
 Norm = Literal["sum", "mean"]
 
-_LOGITS_AT_ONCE = 1 << 26
+LOGITS_AT_ONCE = 1 << 26
 """More logits than this are computed in parts, and again in the backward pass."""
 
 _TIMES = ("logit_scale", "lm_head_multiplier", "output_multiplier")
-_OWN_HEAD = ("final_logit_softcapping", "logits_scaling", *_TIMES)
+OWN_HEAD = ("final_logit_softcapping", "logits_scaling", *_TIMES)
 """Configuration keys of models that change their logits after the head."""
 
 _SCALED_UP = ("hyperclovax",)
@@ -45,7 +45,7 @@ def token_logprobs(model: Any, layout: Layout) -> Tensor:
     config = plain.config.get_text_config()
     scored = layout.rows * layout.ids.shape[1] + layout.columns
     with looked_at(plain.base_model, scored), embedding_by_rows(plain):
-        if any(getattr(config, key, None) for key in _OWN_HEAD):
+        if any(getattr(config, key, None) for key in OWN_HEAD):
             logits = plain(**inputs).logits[layout.rows, layout.columns]  # (M, V)
             values = _chosen(logits, layout.labels)
         else:
@@ -98,7 +98,7 @@ def _through_head(head: Any, hidden: Tensor, labels: Tensor) -> Tensor:
     def part(rows: Tensor, wanted: Tensor) -> Tensor:
         return _chosen(head(rows), wanted)
 
-    size = max(1, _LOGITS_AT_ONCE // int(head.weight.shape[0]))
+    size = max(1, LOGITS_AT_ONCE // int(head.weight.shape[0]))
     if hidden.shape[0] <= size:
         return part(hidden, labels)
     return torch.cat(

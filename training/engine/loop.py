@@ -269,16 +269,21 @@ class Start:
     checkpoint: checkpoints.Checkpoint | None
     warnings: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields of the ``started`` event."""
+    def as_dict(self, *further: str) -> dict[str, Any]:
+        """Return the fields of the ``started`` event.
+
+        Args:
+            further: what else a person should know, before the rest.
+        """
+        warnings = [*further, *self.warnings]
         if self.checkpoint is None:
-            return {"resumed_from": None, "warnings": list(self.warnings)}
+            return {"resumed_from": None, "warnings": warnings}
         return {
             "resumed_from": {
                 "path": str(self.checkpoint.path),
                 "step": self.checkpoint.step,
             },
-            "warnings": list(self.warnings),
+            "warnings": warnings,
         }
 
 

@@ -9,10 +9,11 @@ from typing import Any, Literal
 import torch
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from training.engine.data import Messages, render, shorten
+from training.engine.data import Messages
 from training.engine.drawn import Watched
 from training.engine.models import Loaded
 from training.engine.scorers import completion_logprobs
+from training.engine.tokens import render, shorten
 
 _STOP_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>")
 
@@ -40,11 +41,20 @@ class Prompt:
 
     Attributes:
         answer: what a rule holds completions against; empty where none does.
+        direction: how much each reward counts here; empty where the run says so.
+        bare: the prompt as reward models read it, where that is not the messages.
     """
 
     prompt_id: str
     messages: Messages
     answer: str = ""
+    direction: tuple[float, ...] = ()
+    bare: Messages | None = None
+
+    @property
+    def judged(self) -> Messages:
+        """The prompt as reward models read it."""
+        return self.messages if self.bare is None else self.bare
 
 
 @dataclass(frozen=True)

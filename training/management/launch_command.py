@@ -14,8 +14,10 @@ from tqdm import tqdm
 from annotation.errors import HoneError, InvalidInput
 from annotation.models import Project
 from annotation.services.answers import named_project
+from training.engine.registry import get
 from training.models import ModelVersion, Snapshot, TrainingRun
 from training.services import health
+from training.services.frozen_facts import warnings_of
 from training.services.promoting import base_model
 
 LOOK_SECONDS = 1.0
@@ -68,6 +70,8 @@ class LaunchCommand(BaseCommand):
             run = self.launch(named_project(options["project"]), options)
         except HoneError as error:
             self.fail(error)
+        for warning in warnings_of(get(run.preset), run.snapshot):
+            self.stderr.write(self.style.WARNING(warning))
         if options["wait"]:
             run = follow(run, quiet=options["json"])
         self.report(run, as_json=options["json"])

@@ -30,6 +30,7 @@ from annotation.projections.views import VIEWS
 from annotation.services.answers import Tally, stream_rows
 from training.models import Snapshot, SnapshotFeedback
 from training.services.artifacts import snapshot_dir
+from training.services.frozen_facts import Facts
 
 SPLITS = ("train", "validation", "test")
 MEMBERS_CHUNK = 2000
@@ -184,6 +185,7 @@ def _write(snapshot: Snapshot, draft: Path, progress: Progress) -> None:
     members = Members(snapshot)
     counts: Counter[str] = Counter()
     ties: Counter[str] = Counter()
+    facts = Facts()
     schema = schema_of(VIEWS[snapshot.view].row)
     with ExitStack() as files:
         writers = {
@@ -194,6 +196,7 @@ def _write(snapshot: Snapshot, draft: Path, progress: Progress) -> None:
             writers[row.split].add(as_json(row))
             counts[row.split] += 1
             ties[row.split] += row.soft_label == 0.5
+            facts.add(row)
             members.add(source.feedback for source in row.src)
             progress(1)
     members.close()
@@ -214,6 +217,7 @@ def _write(snapshot: Snapshot, draft: Path, progress: Progress) -> None:
         "feedback": members.count,
         "dropped": dict(sorted(tally.dropped.items())),
         "other_kinds": dict(sorted(tally.other_kinds.items())),
+        **facts.told(),
         "files": files_written,
         "sha256": snapshot.sha256,
         "parents": {

@@ -19,6 +19,7 @@ from training.engine.registry.further import further_models
 from training.engine.registry.tools import SNAPSHOT
 from training.models import ModelVersion, Snapshot, TrainingRun
 from training.services import artifacts, runs
+from training.services.frozen_facts import lacking
 from training.services.held_out import refuse_held_out
 from training.services.model_places import check_source
 
@@ -257,6 +258,18 @@ def _check_snapshot(
     view = preset.view or "pairs"
     if needed and snapshot.view != view:
         raise _invalid("snapshot", f"the view {view!r}", repr(snapshot.view))
+    missing = lacking(preset, snapshot.manifest) if needed else None
+    if missing is not None:
+        name, remedy = missing
+        error = _invalid(
+            "snapshot",
+            f"rows with {name}, which {preset.title} needs",
+            f"none among the training rows of {snapshot.name}",
+            remedy,
+        )
+        # A form shows what was found beside its box, and no other advice.
+        error.fields[0]["value"] = f"{error.found}. {remedy}"
+        raise error
 
 
 def _check_inputs(

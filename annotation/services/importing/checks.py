@@ -8,7 +8,8 @@ from typing import Any
 from annotation.services.importing.records import Message, RowError
 
 MAX_TEXT_BYTES = 2**20
-BESIDE = ("reference", "rubric")  # fields of a row that are part of its context
+BESIDE = ("reference", "rubric", "calibration", "rejected_prompt")
+"""Fields of a row that are part of its context."""
 ROLES = ("system", "user", "assistant", "tool")
 SPLITS = {
     "": "",

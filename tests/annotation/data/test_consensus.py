@@ -6,9 +6,10 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.judgments import Choose, Compare, Judgment, WrittenText
+from annotation.judgments import Choose, Compare, Judgment, Rate, WrittenText
 from annotation.projections.consensus import consensus
-from annotation.projections.pairs import PairRow, pairs_of
+from annotation.projections.pair_rows import PairRow
+from annotation.projections.pairs import pairs_of
 from tests.annotation.data.strategies import IDS, answered
 
 A, B = IDS[:2]
@@ -59,6 +60,26 @@ def test_unsafe_is_what_most_say_and_a_reason_is_one_for_the_winner() -> None:
     assert together.rationale == "for b"
     (silent,) = consensus([row(0, "a")])
     assert (silent.chosen_unsafe, silent.rejected_unsafe) == (None, None)
+
+
+def test_ratings_are_averaged_by_side_whoever_won() -> None:
+    def row(number: int, outcome: str, **values: tuple[float, float]) -> PairRow:
+        said = [
+            Rate(completion=item, criterion=name, value=value, scale="s")
+            for name, both in values.items()
+            for item, value in zip((A, B), both, strict=True)
+        ]
+        judgments: list[Judgment] = [Compare(a=A, b=B, outcome=outcome), *said]
+        return pairs_of(answered(judgments, feedback=f"f{number}"))[0]
+
+    (together,) = consensus(
+        [row(0, "b", kind=(1, 4)), row(1, "a", kind=(3, 2)), row(2, "b")]
+    )
+    assert together.chosen_id == str(B) and together.factors == ["kind"]
+    assert (together.chosen_factors, together.rejected_factors) == ([3], [2])
+    assert together.margins == [1]
+    (silent,) = consensus([row(0, "a")])
+    assert (silent.factors, silent.chosen_factors, silent.margins) == ([], None, None)
 
 
 def test_an_even_split_is_a_tie() -> None:

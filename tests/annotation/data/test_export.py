@@ -21,7 +21,8 @@ from annotation.models import (
     TaskCompletion,
 )
 from annotation.projections.columns import from_json
-from annotation.projections.pairs import PairRow, judgments_of
+from annotation.projections.pair_rows import PairRow
+from annotation.projections.pairs import judgments_of
 from annotation.projections.query import ViewQuery
 from annotation.services.exporting import Export
 from annotation.services.importing import ImportOptions, import_file

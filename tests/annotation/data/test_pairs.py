@@ -25,8 +25,9 @@ from annotation.projections.columns import (
     from_json,
     schema_of,
 )
-from annotation.projections.contexts import context_of
-from annotation.projections.pairs import PairRow, judgments_of, pairs_of
+from annotation.projections.contexts import SPOKEN, context_of
+from annotation.projections.pair_rows import PairRow
+from annotation.projections.pairs import judgments_of, pairs_of
 from annotation.projections.parquet import write_rows
 from annotation.projections.rows import Answered, Scales, Source
 from tests.annotation.data.strategies import (
@@ -96,6 +97,27 @@ def test_reasons_and_unsafe_sides_stand_beside_a_comparison() -> None:
     assert (bare.rationale, bare.chosen_unsafe) == (None, None)
 
 
+def test_ratings_of_both_sides_stand_beside_a_comparison() -> None:
+    def rate(completion: UUID, criterion: str, value: float | None) -> Rate:
+        return Rate(completion=completion, criterion=criterion, value=value, scale="s")
+
+    judgments: list[Judgment] = [
+        Compare(a=A, b=B, outcome="b", criterion="kind"),
+        *[rate(A, "true", 2), rate(B, "true", 5), rate(A, "kind", 4)],
+        *[rate(B, "kind", 1), rate(B, "kind", 3), rate(B, "brief", 1)],
+        *[rate(A, "brief", None), rate(C, "true", 9)],
+    ]
+    found = pairs_of(answered(judgments))
+    row = found[0]
+    assert row.factors == ["kind", "true"]
+    assert (row.chosen_factors, row.rejected_factors) == ([3, 5], [4, 2])
+    assert row.margins == [3]  # the pair itself is about the other one
+    assert from_json(PairRow, as_json(row)) == row
+    assert judgments_of([row]) == {row.src[0]: judgments[0]}
+    (bare,) = pairs_of(answered(judgments[:1]))
+    assert (bare.factors, bare.chosen_factors, bare.margins) == ([], None, None)
+
+
 def test_a_ranking_gives_every_pair_once() -> None:
     ranking = Rank(groups=[[C], [A, B]], unranked=IDS[3:])
     rows = pairs_of(answered([ranking]))
@@ -162,6 +184,8 @@ contexts = st.none() | st.fixed_dictionaries(
             max_size=2,
         ),
         "reference": words | chats | plain,
+        "calibration": words | chats | plain,
+        "rejected_prompt": words | chats | plain,
         "rubric": plain,
     },
 )
@@ -169,18 +193,20 @@ contexts = st.none() | st.fixed_dictionaries(
 
 @settings(max_examples=100)
 @given(contexts)
-def test_a_prompts_context_comes_back_from_two_columns(
+def test_a_prompts_context_comes_back_from_its_columns(
     context: dict[str, Any] | None,
 ) -> None:
     answer = answered([Compare(a=A, b=B, outcome="b")], context=context)
     (row,) = pairs_of(answer)
     (row,) = [from_json(PairRow, as_json(row))]
     expected = dict(context or {})
-    said = expected.get("reference")
-    if row.reference is not None and isinstance(said, list):
-        alone = len(said) == 1 and said[0]["role"] == "assistant"
-        expected["reference"] = said[0]["content"] if alone else said
-    assert context_of(row.context, row.reference) == (expected or None)
+    columns = [row.reference, row.calibration, row.rejected_prompt]
+    for (name, speaker), column in zip(SPOKEN.items(), columns, strict=True):
+        said = expected.get(name)
+        if column is not None and isinstance(said, list):
+            alone = len(said) == 1 and said[0]["role"] == speaker
+            expected[name] = said[0]["content"] if alone else said
+    assert context_of(row.context, *columns) == (expected or None)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 
 from annotation.judgments import Compare
 from annotation.projections.consensus import RELIABILITY, consensus
-from annotation.projections.pairs import PairRow, pairs_of
+from annotation.projections.pair_rows import PairRow
+from annotation.projections.pairs import pairs_of
 from annotation.projections.reliability import (
     FIRST,
     MIRROR,

@@ -90,8 +90,14 @@ def fixed_batch(view: str) -> Batch:
         lengths=lengths,
     )
     # Tokens of one sequence differ, so that weights of tokens show.
+    shape = batch.policy.shape
+    masks = {
+        "ratio_mask": draw(*shape, seed=24).abs(),
+        "divergence_mask": draw(*shape, seed=25).abs(),
+        "divergence": -draw(*shape, seed=26).abs(),
+    }
     return replace(
-        batch, policy=batch.policy + 0.1 * draw(*batch.policy.shape, seed=23)
+        batch, policy=batch.policy + 0.1 * draw(*shape, seed=23), weights=masks
     )
 
 

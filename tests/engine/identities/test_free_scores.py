@@ -11,11 +11,11 @@ import torch
 
 from tests.engine.reward_rows import items
 from tests.engine.support import say
-from training.engine.data import tokenize
 from training.engine.models import Loaded, load_policy
 from training.engine.rewards.contrast import contrastive_loss
 from training.engine.rewards.free import density_ratio, follow_ups, log_likelihoods
 from training.engine.spec import ModelPart
+from training.engine.tokens import tokenize
 
 HOW: dict[str, Any] = {"max_length": 128, "batch_size": 2}
 ASKED = items(3)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from training.engine import registry
 from training.engine.context import RunContext
+from training.engine.online.directions import directed, saying
 from training.engine.online.pipeline import Pipeline
 from training.engine.online.rollout import Rollout
 from training.engine.online.scored import Scored
@@ -68,7 +71,14 @@ def update_of(samples: int) -> Scored:
     state = LoopState(0, KLController(0.1), ScoreScale())
     return Scored(
         rollouts=[
-            Rollout(Prompt(str(int(g)), []), int(g), [1, 2], [3] * n, True, "")
+            Rollout(
+                Prompt(str(int(g)), [], direction=(0.6, 0.8)),
+                int(g),
+                [1, 2],
+                [3] * n,
+                True,
+                "",
+            )
             for g, n in zip(groups, LENGTHS, strict=True)
         ],
         sequences=batch,
@@ -228,3 +238,28 @@ def test_weights_reach_the_sources_they_name() -> None:
     run = context("grpo", source_weights="other=-0.5", reward_weight=2.0)
     numbers = online.pipeline_settings(run, online.row_of(run), [*NAMES, "lexicon"])
     assert numbers.weights == (2.0, -0.5, 1.0)
+
+
+def test_directions_are_weighed_and_one_direction_is_raft() -> None:
+    asked = Prompt("p", [{"role": "user", "content": "Why?"}])
+    prompts = directed([asked], arc=30.0, count=200, seed=3)
+    assert prompts == directed([asked], arc=30.0, count=200, seed=3)
+    angles = []
+    for prompt in prompts:
+        first, second = prompt.direction
+        assert math.hypot(first, second) == pytest.approx(1)
+        angles.append(math.degrees(math.atan2(second, first)))
+        system, question = prompt.messages
+        assert (question, prompt.judged) == (asked.messages[0], asked.messages)
+        told = [int(n) for n in re.findall(r"-?[0-9]+", system["content"])]
+        assert sum(n * n for n in told) == pytest.approx(10_000, rel=0.02)
+        assert [n / 100 for n in told] == pytest.approx(prompt.direction, abs=0.005)
+    assert -30 <= min(angles) < -27 < 27 < max(angles) <= 30
+    kept = saying([{"role": "system", "content": "Be brief."}, *asked.messages], (1, 0))
+    assert [m["role"] for m in kept] == ["system", "user"]
+    assert kept[0]["content"].startswith("Be brief.")
+    # The fixed update's prompts all point at (0.6, 0.8).
+    raft = gradient("raft", source_weights="reward=0.6, other=0.8")
+    assert torch.equal(gradient("directional-alignment"), raft)
+    turned = gradient("raft", source_weights="reward=0.6, other=-0.8")
+    assert not torch.equal(turned, raft)

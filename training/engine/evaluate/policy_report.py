@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from training.engine.data import Pair, PairTokens, pair_tokens
+from training.engine.data import Pair
 from training.engine.deadline import Deadline
 from training.engine.evaluate.metrics import mean_and_error, pair_loss
 from training.engine.evaluate.ranking import SideLogprobs, implied_gaps, ranking
@@ -16,6 +16,7 @@ from training.engine.evaluate.reward_report import interval
 from training.engine.models import Loaded
 from training.engine.sampling import Completion
 from training.engine.scorers import Tick, completion_logprobs
+from training.engine.tokens import PairTokens, pair_tokens
 
 
 def side_logprobs(

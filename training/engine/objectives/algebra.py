@@ -77,11 +77,16 @@ def _rewards(terms: PairTerms) -> dict[str, Tensor]:
 def _facts(batch: Batch) -> dict[str, Tensor]:
     """Return the log-probability of the first member, and of the second of pairs."""
     total = sequence_logprobs(batch.policy, batch.mask)
+    facts = {}
+    if "ratio_mask" in batch.weights:
+        used = (batch.weights["ratio_mask"] > 0).to(total.dtype)
+        share = sequence_logprobs(used, batch.mask, norm="mean")
+        facts["masks/used_share"] = batch.of(share, batch.members).mean(-1)
     if batch.members.shape[1] != 2:
-        return {"logps/first": batch.of(total, batch.members[:, 0])}
+        return facts | {"logps/first": batch.of(total, batch.members[:, 0])}
     chosen = batch.of(total, batch.members[:, 0])
     rejected = batch.of(total, batch.members[:, 1])
-    facts = {"logps/chosen": chosen, "logps/rejected": rejected}
+    facts |= {"logps/chosen": chosen, "logps/rejected": rejected}
     # Ranking accuracy: not the same as the share of positive margins.
     facts["logps/ranking_accuracies"] = (chosen >= rejected).to(total.dtype)
     return facts

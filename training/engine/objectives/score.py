@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training.engine.logprobs import sequence_logprobs
 from training.engine.objectives.batch import Batch, Params, number
-from training.engine.registry.algebra import Objective
+from training.engine.registry.algebra import MASKED, Objective
 
 
 def coefficients(
@@ -71,7 +71,7 @@ def scores(settings: Objective, batch: Batch, params: Params) -> Tensor:
         norm=settings.norm,
         weights=_weights(settings, batch, params),
     )
-    if settings.tokens == "masked":
+    if settings.tokens in MASKED:
         # The masked divergence of each token's whole distribution, taken off as k.
         kl = sequence_logprobs(
             batch.weights["divergence"],
@@ -94,6 +94,6 @@ def _weights(settings: Objective, batch: Batch, params: Params) -> Tensor | None
         steps = torch.arange(batch.policy.shape[1], device=batch.policy.device)
         discount = number(params, "discount") ** steps.to(batch.policy.dtype)
         return discount[None, :].expand_as(batch.policy)
-    if settings.tokens == "masked":
+    if settings.tokens in MASKED:
         return batch.weights["ratio_mask"]
     return None

@@ -7,7 +7,6 @@ a run can be saved, stopped and resumed; nothing else is random.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +18,13 @@ from torch import Tensor, nn
 from transformers import get_scheduler
 
 from training.engine import loop
+from training.engine.averaging import Average, average_of
 from training.engine.context import RunContext
-from training.engine.errors import FixableError, Interrupted, StopState, require_free
+from training.engine.errors import Interrupted, StopState, require_free
 from training.engine.models import parameter_bytes
 from training.engine.online import state as states
+from training.engine.online import telling
+from training.engine.online.cooper import LearningReward
 from training.engine.online.opponents import looked_ahead
 from training.engine.online.prompts import batch_of
 from training.engine.online.rewards import RewardSource
@@ -31,9 +33,7 @@ from training.engine.online.scored import Combine, Plan, Scored, Weigh
 from training.engine.online.vllm import importance
 from training.engine.ppo.actor_critic import ActorCritic, Outputs, Reference
 from training.engine.ppo.experience import Sequences, sequences
-from training.engine.ppo.kl import kl_estimate
 from training.engine.ppo.learner import NotFinite, UpdateSettings, update
-from training.engine.ppo.masked import masked_mean
 from training.engine.sampling import Prompt
 
 _MEASURED_PROMPTS = 256
@@ -86,6 +86,10 @@ class OnlineLoop:
             num_training_steps=total,
         )
         self._parameters = [*self.model.policy_parameters(), *critic]
+        policy = self.model.policy_parameters()
+        self.average: Average | None = average_of(self.context, policy)
+        if self.average is not None:
+            self.average.begin()
         self.first: dict[str, float] = {}
         self.last: dict[str, float] = {}
         self.out_of_time = False
@@ -109,6 +113,7 @@ class OnlineLoop:
                 self.optimizer,
                 self.scheduler,
                 self.accelerator.device,
+                self._beside(),
             )
             self.sampler.sync(self.model.policy, self.state.step)
         self._measure_reference()
@@ -119,6 +124,8 @@ class OnlineLoop:
                 return
             metrics = self._update()
             self.state.step += 1
+            if self.average is not None:
+                self.average.step(self.state.step, self.plan.updates)
             self._tell(metrics, done=self.state.step - began)
             self.sampler.sync(self.model.policy, self.state.step)
             self._obey()
@@ -135,16 +142,22 @@ class OnlineLoop:
             if self.opponents is not None:
                 scored.opponents = self._look_ahead(scored, learning)
             metrics = self._learn(scored, learning)
+            for judge in self._judges():
+                metrics |= judge.learn(rollouts)
         except NotFinite as error:
-            raise self._not_finite(str(error), rollouts) from error
-        told = self._describe(scored) | scored.told | metrics
+            raise telling.not_finite(str(error), rollouts, step) from error
+        names = [source.name for source in self.sources]
+        told = telling.described(scored, names) | scored.told | metrics
+        told["learning_rate"] = float(self.scheduler.get_last_lr()[0])
         self.scheduler.step()
         # All processes steer by the KL of all, or their coefficients would part.
         count = len(rollouts) * self.accelerator.num_processes
         self.state.kl.observe(told["objective/kl"], count)
         told["time/learning_seconds"] = round(time.monotonic() - began, 3)
         if self._is_told(step + 1):
-            show(self.context, step + 1, rollouts[0], float(scored.rewards[0].sum()))
+            telling.show(
+                self.context, step + 1, rollouts[0], float(scored.rewards[0].sum())
+            )
         return told
 
     def _learn(self, scored: Scored, learning: bool) -> dict[str, float]:
@@ -171,6 +184,16 @@ class OnlineLoop:
 
         return looked_ahead(self._parameters, self.optimizer, look)
 
+    def _judges(self) -> list[LearningReward]:
+        """Return the reward models that learn along."""
+        return [s for s in self.sources if isinstance(s, LearningReward)]
+
+    def _beside(self) -> dict[str, states.Beside]:
+        found: dict[str, states.Beside] = {j.name: j for j in self._judges()}
+        if self.average is not None:
+            found["averaging"] = self.average
+        return found
+
     # --- sampling and scoring ----------------------------------------------------
 
     def _measure_reference(self) -> None:
@@ -186,7 +209,7 @@ class OnlineLoop:
         )
         columns = [source.score(rollouts) for source in self.sources]
         for source, column in zip(self.sources, columns, strict=True):
-            self._require_scores(source.name, column, rollouts)
+            telling.require_scores(source.name, column, rollouts, self.state.step)
         scale.measure(self.combine(torch.tensor(columns).T).tolist())
 
     def _settings_now(self) -> UpdateSettings:
@@ -216,7 +239,7 @@ class OnlineLoop:
         ).to(device)
         columns = [source.score(rollouts) for source in self.sources]
         for source, column in zip(self.sources, columns, strict=True):
-            self._require_scores(source.name, column, rollouts)
+            telling.require_scores(source.name, column, rollouts, self.state.step)
         outputs = self._read(batch)
         return Scored(
             rollouts=rollouts,
@@ -270,21 +293,6 @@ class OnlineLoop:
         )
 
     # --- what is told ------------------------------------------------------------
-
-    def _describe(self, scored: Scored) -> dict[str, float]:
-        lengths = scored.sequences.lengths.float()
-        kl = kl_estimate(scored.old_logprobs, scored.reference_logprobs, "k1").sum(1)
-        told = {
-            "objective/kl": float(masked_mean(kl, torch.ones_like(kl).bool())),
-            "objective/kl_coef": scored.kl_coef,
-            "completion/tokens": float(lengths.mean()),
-            "completion/ended_share": float(scored.ended.float().mean()),
-            "learning_rate": float(self.scheduler.get_last_lr()[0]),
-        }
-        for number, source in enumerate(self.sources):
-            column = scored.rewards[:, number]
-            told[f"rewards/{source.name}"] = float(column.mean())
-        return told
 
     def _tell(self, metrics: dict[str, float], *, done: int) -> None:
         step = self.state.step
@@ -340,12 +348,18 @@ class OnlineLoop:
 
     def _save(self) -> None:
         states.save(
-            self.context, self.state, self.model, self.optimizer, self.scheduler
+            self.context,
+            self.state,
+            self.model,
+            self.optimizer,
+            self.scheduler,
+            self._beside(),
         )
         self._saved_at = time.monotonic()
 
     def _require_room(self) -> None:
         learns = sum(p.numel() * p.element_size() for p in self._parameters)
+        learns += sum(part.nbytes for part in self._beside().values())
         kept = 3 if self._saves() else 0
         require_free(
             self.context.out,
@@ -355,37 +369,3 @@ class OnlineLoop:
     def _saves(self) -> bool:
         params = self.context.params
         return bool(params["checkpoint_steps"] or params["checkpoint_seconds"])
-
-    def _require_scores(
-        self, name: str, scores: Sequence[float], rollouts: Sequence[Rollout]
-    ) -> None:
-        bad = [
-            r for r, s in zip(rollouts, scores, strict=True) if s != s or abs(s) > 1e30
-        ]
-        if bad:
-            raise self._not_finite(f"the scores of {name}", bad)
-
-    def _not_finite(self, what: str, rollouts: Sequence[Rollout]) -> FixableError:
-        rows = ", ".join(dict.fromkeys(r.prompt.prompt_id for r in rollouts[:8]))
-        return FixableError(
-            f"A number stopped being one in update {self.state.step + 1}.",
-            expected="finite losses, gradients and scores",
-            found=f"{what}; prompts of the update: {rows}",
-            fix="Lower learning_rate or max_grad_norm, look at the reward model's "
-            "weights, then resume from the last checkpoint.",
-            field="params.learning_rate",
-        )
-
-
-def show(context: RunContext, step: int, rollout: Rollout, score: float) -> None:
-    """Tell of one completion, so that people see what is being learned."""
-    if os.environ.get("RANK", "0") == "0":
-        context.events.emit(
-            "sample",
-            step=step,
-            prompt_id=rollout.prompt.prompt_id,
-            content=rollout.text,
-            finish_reason="stop" if rollout.ended else "length",
-            tokens=len(rollout.ids),
-            score=round(score, 4),
-        )

@@ -32,7 +32,7 @@ class SegmentReward(ModelReward):
         """Return each part's end, in characters of the text, and its reward."""
         return segment_rewards(
             self.loaded,
-            [rollout.prompt.messages for rollout in rollouts],
+            [rollout.prompt.judged for rollout in rollouts],
             [[{"role": "assistant", "content": r.text}] for r in rollouts],
             max_length=self._max_length,
             batch_size=self._batch_size,

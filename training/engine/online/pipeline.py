@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from training.engine.online import baselines, combine, duels, select, transforms
+from training.engine.online.answers import with_given
+from training.engine.online.directions import along
 from training.engine.online.scored import Scored
 from training.engine.online.weighing import (
     CriticSettings,
@@ -182,6 +184,8 @@ class Pipeline:
             scores = worst(rewards)
             scored.state.memory["means"] = worst.means
             return scores
+        if how == "directed":
+            return along(rewards * weights, scored.rollouts)
         if how == "constrained":
             return self._constrained(rewards, scored)
         if how == "product":
@@ -236,6 +240,8 @@ class Pipeline:
         """Return each token's advantage: its completion's, where the token counts."""
         tokens = scored.sequences.tokens
         spread = advantages[:, None] * tokens
+        if self.row.prompts == "completed":
+            spread = with_given(spread, tokens, scored.rollouts)
         if self.settings.token_share >= 1:
             return spread
         told = select.telling_tokens(

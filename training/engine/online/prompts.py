@@ -11,6 +11,7 @@ from pathlib import Path
 from training.engine.context import RunContext
 from training.engine.data import Messages, Pair, read_pairs, read_table
 from training.engine.errors import FixableError
+from training.engine.online.directions import directed
 from training.engine.registry.online_rows import OnlineRow
 from training.engine.rewards import texts
 from training.engine.sampling import Prompt
@@ -52,8 +53,15 @@ def prompts_of(context: RunContext, row: OnlineRow) -> list[Prompt]:
     data = context.spec.data
     if row.prompts == "plain":
         return practice_prompts(data)
+    if row.prompts == "directed":
+        return directed(
+            practice_prompts(data),
+            arc=context.number("arc"),
+            count=context.integer("directions"),
+            seed=context.spec.seed,
+        )
     assert data.train is not None
-    if row.prompts == "answered":
+    if row.prompts in ("answered", "referenced", "completed"):
         return answered_prompts(data.train)
     graded = context.text("verdict") == "graded"
     pairs = read_pairs(data.train, field="data.train", pool=True, decided_only=True)

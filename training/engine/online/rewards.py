@@ -36,7 +36,7 @@ class ModelReward:
         """Return the model's scores; an empty text is scored as it is."""
         scores, _ = score_completions(
             self.loaded,
-            [rollout.prompt.messages for rollout in rollouts],
+            [rollout.prompt.judged for rollout in rollouts],
             [[{"role": "assistant", "content": r.text}] for r in rollouts],
             max_length=self._max_length,
             batch_size=self._batch_size,
@@ -164,7 +164,8 @@ class Verdict:
 class Earned:
     """What completions earned while they were drawn, such as by several tries."""
 
-    name = "tries"
+    def __init__(self, name: str = "tries") -> None:
+        self.name = name
 
     def score(self, rollouts: Sequence[Rollout]) -> list[float]:
         """Return what the sampler said; 0 where it said nothing."""

@@ -32,6 +32,7 @@ class Rollout:
         text: the completion in words.
         logprobs: of its tokens as the sampler saw them, where it is another program.
         earned: what it earned while it was drawn, where the sampler says so.
+        given: how many of its last tokens were not drawn but put there.
     """
 
     prompt: Prompt
@@ -42,6 +43,7 @@ class Rollout:
     text: str
     logprobs: list[float] | None = None
     earned: float | None = None
+    given: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -18,6 +18,8 @@ from training.engine.environment import environment
 from training.engine.errors import FixableError
 from training.engine.lora import merged
 from training.engine.models import Loaded, load_policy, save_model
+from training.engine.online.answers import Answers, longest
+from training.engine.online.cooper import LearningReward
 from training.engine.online.loop import OnlineLoop
 from training.engine.online.opponents import FrozenSampler, Opponents
 from training.engine.online.prompts import prompts_of
@@ -82,6 +84,10 @@ def assemble(context: RunContext, row: OnlineRow, *, critic: str) -> Parts:
     sources = reward_sources(context, row, policy, reward)
     for loaded in frozen_models(sources):
         loaded.model.requires_grad_(False).eval().to(device)
+    for source in sources:
+        if isinstance(source, LearningReward):
+            learning: torch.nn.Module = source.loaded.model
+            learning.to(device)
     kind = _critic(critic, policy, reward)
     temperature = context.number("temperature")
     own = _own_reference(context, policy)
@@ -139,10 +145,16 @@ def run(
     sampler = _sampler(context, parts, row)
     if row.prompts == "answered":
         sampler = Retries(sampler, context.integer("turns"))
+    lengths = [len(ids) for ids in prepared(parts.policy, prompts, parts.drawing)]
+    if row.prompts == "completed":
+        sampler = Answers(
+            sampler, parts.policy, parts.model.policy, parts.drawing.batch_size
+        )
+        more = longest(parts.policy, prompts, lengths, parts.drawing.max_new_tokens)
+        plan = replace(plan, width=plan.width + more)
     scale = ScoreScale(cast(ScaleKind, context.text("score_scale")))
     state = LoopState(0, _controller(context), scale)
     start = loop.starting_point(context)
-    lengths = [len(ids) for ids in prepared(parts.policy, prompts, parts.drawing)]
     context.events.emit(
         "started",
         step=start.checkpoint.step if start.checkpoint else 0,
@@ -176,10 +188,16 @@ def run(
     if row.kl_estimator == "whole":
         parts.model.tied_to = parts.reference
     online.train(start)
+    if online.average is not None:
+        online.average.give()
     found = afterwards(online) if afterwards is not None else {}
     # The adapters are folded into the weights they stand on.
     model = merged(parts.model.policy)
     save_model(model, parts.policy.tokenizer, context.out / "model")
+    for source in parts.sources:
+        if isinstance(source, LearningReward):
+            judge = source.loaded
+            save_model(judge.model, judge.tokenizer, context.out / source.name)
     return TaskResult(
         step=state.step,
         metrics=_summary(online) | found,
@@ -318,4 +336,7 @@ def _subset(kept: Subset, online: OnlineLoop) -> dict[str, object] | None:
 
 def _summary(online: OnlineLoop) -> dict[str, float]:
     metrics = {f"first/{name}": value for name, value in online.first.items()}
-    return metrics | {f"last/{name}": value for name, value in online.last.items()}
+    metrics |= {f"last/{name}": value for name, value in online.last.items()}
+    if online.average is not None:
+        metrics["averaging/steps"] = online.average.steps
+    return metrics

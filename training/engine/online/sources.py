@@ -5,6 +5,7 @@ from __future__ import annotations
 from training.engine.context import RunContext
 from training.engine.errors import FixableError
 from training.engine.models import Loaded, load_policy, load_reward
+from training.engine.online.cooper import LearningReward
 from training.engine.online.parts import SegmentReward
 from training.engine.online.rewards import (
     Earned,
@@ -60,6 +61,8 @@ def reward_sources(
         sources.append(Verdict())
     if row.prompts == "answered":
         sources.append(Earned())
+    if row.prompts == "completed":
+        sources.append(Earned("answer"))
     name = context.text("rule")
     if name == "contains" and not context.text("rule_words").strip(" ,"):
         raise FixableError(
@@ -82,6 +85,14 @@ def reward_sources(
             "reward model that judges), or set params.rule.",
             field="params.reward_model",
         )
+    if row.judge == "learns" and "reward" not in models:
+        raise FixableError(
+            "There is no reward model that could learn.",
+            expected="a model of reward-polar as models.reward",
+            found=", ".join(source.name for source in sources),
+            fix="Train reward-polar on rows with a reference and name its model.",
+            field="models.reward",
+        )
     if row.placement == "parts" and not any(
         isinstance(source, SegmentReward) for source in sources
     ):
@@ -99,6 +110,13 @@ def _of_model(
     context: RunContext, row: OnlineRow, name: str, loaded: Loaded
 ) -> RewardSource:
     model = loaded.model
+    if row.judge == "learns" and name == "reward":
+        return LearningReward(
+            loaded,
+            max_length=trained_length(loaded),
+            batch_size=context.integer("sampling_batch_size"),
+            learning_rate=context.number("reward_learning_rate"),
+        )
     in_parts = isinstance(model, RewardModel) and model.description.head == "tokens"
     kind = SegmentReward if row.placement == "parts" and in_parts else ModelReward
     return kind(
@@ -110,10 +128,10 @@ def _of_model(
 
 
 def frozen_models(sources: list[RewardSource]) -> list[Loaded]:
-    """Return the models that rewards come from; they never learn."""
+    """Return the models that rewards come from and that never learn."""
     found: list[Loaded] = []
     for source in sources:
-        if isinstance(source, ModelReward):
+        if isinstance(source, ModelReward) and not isinstance(source, LearningReward):
             found.append(source.loaded)
         if isinstance(source, LikelihoodRatio):
             found += source.models

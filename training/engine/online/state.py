@@ -8,20 +8,36 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from training.engine import checkpoints
 from training.engine.context import RunContext
+from training.engine.errors import FixableError
 from training.engine.ppo.kl import KLController
 from training.engine.ppo.shaping import ScoreScale
 
 FILE = "state.pt"
 _KEPT = 2
+
+
+class Beside(Protocol):
+    """What learns or is kept beside the policy, as a checkpoint sees it."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from what a checkpoint kept."""
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that its weights take."""
 
 
 @dataclass
@@ -53,10 +69,14 @@ def save(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     scheduler: Any,
+    beside: Mapping[str, Beside],
 ) -> None:
     """Write and seal a checkpoint, then drop all but the newest two.
 
     Of several processes with the same weights, the first alone writes.
+
+    Args:
+        beside: what else changes from update to update, by name.
     """
     if os.environ.get("RANK", "0") != "0":
         return
@@ -71,6 +91,7 @@ def save(
             "model": trained(model),
             "optimizer": optimizer.state_dict(),
             "scheduler": scheduler.state_dict(),
+            "beside": {name: part.state() for name, part in beside.items()},
         },
         path / FILE,
     )
@@ -87,12 +108,28 @@ def load(
     optimizer: torch.optim.Optimizer,
     scheduler: Any,
     device: torch.device,
+    beside: Mapping[str, Beside],
 ) -> None:
-    """Bring everything back to where a checkpoint left it."""
+    """Bring everything back to where a checkpoint left it.
+
+    Raises:
+        FixableError: if the run that wrote it lacked something that this one keeps.
+    """
     stored = torch.load(path / FILE, map_location=device, weights_only=True)
     model.load_state_dict(stored["model"], strict=False)
     optimizer.load_state_dict(stored["optimizer"])
     scheduler.load_state_dict(stored["scheduler"])
+    others = stored.get("beside", {})
+    for name, part in beside.items():
+        if name not in others:
+            raise FixableError(
+                f"The checkpoint has nothing of {name}.",
+                expected=f"{name} among {', '.join(others) or 'nothing'} in {path}",
+                found="a run without it",
+                fix="Resume with the settings it was started with, or start afresh.",
+                field="params",
+            )
+        part.load(others[name])
     kept = stored["state"]
     state.step = kept["step"]
     state.kl = KLController(**kept["kl"])

@@ -8,16 +8,9 @@ from typing import Any
 
 from training.engine.errors import FixableError
 from training.engine.registry import Preset
+from training.engine.registry.wanted import remedy, required, wanted
 
-
-def required(preset: Preset) -> list[str]:
-    """Return the columns that every row must have."""
-    return [name for name in preset.columns if not name.endswith("?")]
-
-
-def wanted(preset: Preset) -> list[str]:
-    """Return the columns that are read, whether they must be there or not."""
-    return [name.removesuffix("?") for name in preset.columns]
+__all__ = ["lacking", "number", "numbers", "required", "scaled", "wanted"]
 
 
 def lacking(preset: Preset, name: str, row_id: str, found: object) -> FixableError:
@@ -26,7 +19,7 @@ def lacking(preset: Preset, name: str, row_id: str, found: object) -> FixableErr
         f"A row lacks {name}, which {preset.title} needs.",
         expected=f"a value of {name} in every row",
         found=f"{found!r} in row {row_id}",
-        fix=f"Freeze a snapshot whose rows all have {name}, or choose another method.",
+        fix=f"{remedy(name)} Every row must have it; or choose another method.",
         field="data.train",
     )
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from transformers import PreTrainedTokenizerBase
 
-from training.engine.data import Messages, shorten, tokenize
+from training.engine.data import Messages
 from training.engine.errors import FixableError
 from training.engine.layout import Branch, shared_length
 from training.engine.registry.algebra import Tokens
+from training.engine.tokens import shorten, tokenize
 
 Number = float | tuple[float, ...]
 

@@ -69,7 +69,7 @@ class Reader:
         return Reading(examples, counts | {"used": len(examples)})
 
     def _must(self) -> list[str]:
-        return col.required(self.preset)
+        return list(col.required(self.preset))
 
     # --- pairs ---------------------------------------------------------------------
 

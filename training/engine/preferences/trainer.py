@@ -16,9 +16,10 @@ from transformers import Trainer
 from training.engine.errors import FixableError
 from training.engine.events import write_json
 from training.engine.objectives.algebra import Outcome, objective
-from training.engine.objectives.batch import Params, number
+from training.engine.objectives.batch import Batch, Params, number
 from training.engine.objectives.pairs import updated_label
 from training.engine.order import OrderedTrainer
+from training.engine.preferences import masks as masking
 from training.engine.preferences.batches import Collated
 from training.engine.preferences.frozen import LiveModel
 from training.engine.registry.algebra import Objective
@@ -128,14 +129,13 @@ class PreferenceTrainer(OrderedTrainer, Trainer):
     ) -> Any:
         """Return the batch's summed loss over the step's number of examples."""
         collated: Collated = inputs["batch"].to(self.args.device)
-        policy = model(layout=collated.layout)
-        batch = replace(collated.batch, policy=policy.float())
+        batch = with_read(collated.batch, model(layout=collated.layout))
         if self.live:
             with torch.no_grad():
                 found = {name: run(collated.layout) for name, run in self.live.items()}
             batch = replace(batch, frozen={**batch.frozen, **found})
         if self.labels is not None:
-            state = self.labels.of(collated.rows).to(policy.device)
+            state = self.labels.of(collated.rows).to(batch.policy.device)
             batch = replace(batch, columns={**batch.columns, "label_state": state})
         outcome = objective(self.objective_settings, batch, self.objective_params)
         self.last_rows = batch.row_ids
@@ -164,9 +164,39 @@ class PreferenceTrainer(OrderedTrainer, Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
-        if self.labels is not None and self.is_world_process_zero():
-            name = f"checkpoint-{self.state.global_step}"
-            self.labels.save(Path(str(self.args.output_dir)) / name)
+        if not self.is_world_process_zero():
+            return
+        place = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+        if self.labels is not None:
+            self.labels.save(place)
+        masks = self.masks
+        if masks is not None:
+            torch.save(masks.state_dict(), place / masking.FILE)
+
+    @property
+    def masks(self) -> masking.TokenMasks | None:
+        """The masks of tokens that learn beside the policy, if the method has such."""
+        found = getattr(self.accelerator.unwrap_model(self.model), "token_masks", None)
+        return found if isinstance(found, masking.TokenMasks) else None
+
+    def go_on_from(self, checkpoint: Path) -> None:
+        """Take over from a checkpoint what learned beside the policy."""
+        if self.labels is not None:
+            self.labels.load(checkpoint)
+        if self.masks is not None:
+            stored = torch.load(checkpoint / masking.FILE, weights_only=True)
+            self.masks.load_state_dict(stored)
+
+
+def with_read(batch: Batch, read: Tensor | dict[str, Tensor]) -> Batch:
+    """Return a batch with what the policy's forward read: its tokens, or tables."""
+    if isinstance(read, Tensor):
+        return replace(batch, policy=read.float())
+    weights = {
+        name: read[name] for name in ("divergence", "ratio_mask", "divergence_mask")
+    }
+    frozen = {**batch.frozen, "reference": read["reference"]}
+    return replace(batch, policy=read["policy"], frozen=frozen, weights=weights)
 
 
 def refuse_no_numbers(values: Tensor, rows: Sequence[str], what: str) -> None:

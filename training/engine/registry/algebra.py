@@ -13,7 +13,9 @@ from typing import Literal
 
 Data = Literal["pairs", "lists", "unary", "demonstrations"]
 Mix = Literal["none", "reference", "scaled", "history", "extrapolated", "teachers"]
-Tokens = Literal["completion", "prompt", "suffix", "discounted", "masked"]
+Tokens = Literal["completion", "prompt", "suffix", "discounted", "masked", "activated"]
+MASKED: tuple[Tokens, ...] = ("masked", "activated")
+"""Tokens that count by masks, which learn or are read off activations."""
 Norm = Literal["sum", "mean"]
 Offset = Literal["none", "inverse_length"]
 Scale = Literal["one", "beta", "share", "strength", "sides", "bias"]

@@ -58,6 +58,12 @@ REWARDS = (
         "Named reward_3 in weights and thresholds.",
     ),
 )
+POLICY = FurtherModel(
+    "policy",
+    "policy",
+    "Policy that samples",
+    "The policy whose completions the reward model shall tell apart.",
+)
 SAFETY = FurtherModel(
     "safety", "reward", "Safety model", "The reward that the last test is about."
 )
@@ -102,8 +108,7 @@ def further_models(preset: Preset) -> tuple[FurtherModel, ...]:
         if "safety_source" in {param.name for param in preset.params}:
             found.append(SAFETY)
         found += REWARDS
-    if VALUES.name in preset.models:
-        found.append(VALUES)
+    found += [model for model in (POLICY, VALUES) if model.name in preset.models]
     if preset.task == "evaluate":
         found += EVALUATION
     return tuple(_as_needed(model, preset) for model in found)

@@ -2,6 +2,7 @@
 
 from training.engine.registry import (
     online_critic,
+    online_directed,
     online_duels,
     online_groups,
     online_judges,
@@ -13,4 +14,5 @@ PRESETS: tuple[Preset, ...] = (
     *online_groups.PRESETS,
     *online_duels.PRESETS,
     *online_judges.PRESETS,
+    *online_directed.PRESETS,
 )

@@ -46,4 +46,41 @@ PRESETS: tuple[Preset, ...] = (
         neighbour="grpo",
         tests=("test_last_verdict_counts", "test_pair_and_its_mirror_disagree"),
     ),
+    method(
+        "cooper",
+        "Policy and reward model that learn together (Cooper)",
+        "The reward model reads the known answer beside each completion, and after "
+        "every update learns from the completions that the answer proves right or "
+        "wrong, so that what fools it today does not tomorrow. Start it from a model "
+        "of reward-polar; what it becomes lies beside the policy as reward/.",
+        row=replace(GRPO_ROW, prompts="referenced", judge="learns"),
+        own=(
+            settings.number(
+                "reward_learning_rate",
+                1e-6,
+                "The reward model's own step size; 0 keeps it as it is, which is GRPO.",
+                0.0,
+                1.0,
+            ),
+        ),
+        defaults={"kl_coef": 0.04},
+        columns=("reference",),
+        paper="Cooper: Co-Optimizing Policy and Reward Models in Reinforcement "
+        "Learning for Large Language Models",
+        upstream="trl.GRPOTrainer and trl.RewardTrainer, one after the other",
+        equation="GRPO on R(x, reference answer, y), and in turns "
+        "-log sig(R(y+) - R(y-)), y+ verified right, y- wrong",
+        identities=(
+            "no step of the reward model: GRPO on its scores",
+            "an answer that fools the reward model loses score once it is caught",
+        ),
+        status="memory",
+        unverified="where wrong completions come from: here the policy's own; the "
+        "rule that verifies, here whether the known answer stands in the completion",
+        neighbour="grpo",
+        tests=(
+            "test_cooper_without_steps_is_grpo",
+            "test_answer_that_fools_a_learning_judge_loses_its_score",
+        ),
+    ),
 )

@@ -15,6 +15,7 @@ Combine = Literal[
     "worst_group",
     "constrained",
     "product",
+    "directed",
 ]
 Baseline = Literal[
     "none", "unit", "even", "group", "leave_one_out", "partner", "critic"
@@ -32,6 +33,9 @@ Select = Literal[
     "spread",
     "rejection",
 ]
+
+
+Prompts = Literal["plain", "judged", "answered", "referenced", "completed", "directed"]
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,13 @@ class OnlineRow:
         steps: plain, or each update tried once for what the opponents would then be.
         prompts: what is asked: the snapshot's prompts; which of a pair's two
             completions is better, and why; or prompts whose answers are known, as
-            often as it takes.
+            often as it takes (answered) or once (referenced); prompts whose known
+            answer is put behind what is drawn (completed); or prompts that say how
+            much each reward counts (directed).
         placement: whether all of a reward stands at a completion's end, or what
             judges parts stands where they end.
+        judge: whether the reward model stays as it is, or learns from what the known
+            answers say of each update's completions.
         tie_where: which completions a penalty in the loss holds to the reference.
     """
 
@@ -83,13 +91,14 @@ class OnlineRow:
     opponent: Literal["reference", "mixture"] = "reference"
     steps: Literal["plain", "extragradient"] = "plain"
     tie_where: Literal["all", "rewarded"] = "all"
-    prompts: Literal["plain", "judged", "answered"] = "plain"
+    prompts: Prompts = "plain"
+    judge: Literal["frozen", "learns"] = "frozen"
     placement: Literal["end", "parts"] = "end"
 
     @property
     def knows_answers(self) -> bool:
         """True if what is asked has known answers, so no other reward is needed."""
-        return self.prompts != "plain"
+        return self.prompts in ("judged", "answered", "completed")
 
     @property
     def is_single_step(self) -> bool:

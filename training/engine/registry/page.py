@@ -11,6 +11,7 @@ from training.engine.registry.absent import ABSENT, Absent
 from training.engine.registry.algebra import Objective
 from training.engine.registry.presets import ALL
 from training.engine.registry.types import Param, Preset
+from training.engine.registry.wanted import remedy, required
 
 _FAMILIES = (
     ("Policies from collected preferences", ("dpo",)),
@@ -177,11 +178,13 @@ def _param(param: Param) -> str:
 
 def _needs(preset: Preset) -> str:
     said = f"Needs rows of {preset.view or 'its own'}"
-    must = [name for name in preset.columns if not name.endswith("?")]
+    must = required(preset)
     if must:
         said += f" with {', '.join(must)}"
     if preset.models:
         said += f", and the models {', '.join(preset.models)}"
+    for way in dict.fromkeys(map(remedy, must)):
+        said += f". {way.removesuffix('.')}"
     return said
 
 

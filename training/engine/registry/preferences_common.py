@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from training.engine.registry import common
-from training.engine.registry.algebra import Objective
+from training.engine.registry.algebra import MASKED, Objective
 from training.engine.registry.types import Param, Preset, Status
 
 PRECOMPUTE = Param(
@@ -46,15 +46,21 @@ def flips(default: float, help: str, *, low: float = 0.0) -> Param:
     return real("label_smoothing", default, help, low=low, high=0.499)
 
 
-def loop(*own: Param, rate: float = 1e-5, batch: int = 4) -> tuple[Param, ...]:
-    """Return a method's settings: the usual ones, its own, those of every loop."""
+def loop(
+    *own: Param, rate: float = 1e-5, batch: int = 4, at_once: bool = True
+) -> tuple[Param, ...]:
+    """Return a method's settings: the usual ones, its own, those of every loop.
+
+    Args:
+        at_once: whether frozen models may run once, before training.
+    """
     return (
         common.learning_rate(rate),
         common.EPOCHS,
         common.batch_size(batch),
         common.max_length(512),
         *own,
-        PRECOMPUTE,
+        *((PRECOMPUTE,) if at_once else ()),
         USE_WEIGHTS,
         *common.LOOP,
     )
@@ -96,7 +102,9 @@ def method(
         backends=("hone",),
         upstream=upstream,
         identities=tuple(identities),
-        params=loop(*own, rate=rate, batch=batch),
+        params=loop(
+            *own, rate=rate, batch=batch, at_once=settings.tokens not in MASKED
+        ),
         equation=equation,
         settings=settings,
         columns=tuple(columns),

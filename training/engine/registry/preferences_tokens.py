@@ -2,7 +2,7 @@
 
 from training.engine.registry.algebra import Objective
 from training.engine.registry.preferences_common import beta, method, real
-from training.engine.registry.types import Preset
+from training.engine.registry.types import Param, Preset
 
 T_REG = method(
     "t-reg",
@@ -24,4 +24,68 @@ T_REG = method(
     upstream="TRL has no weights of tokens",
 )
 
-PRESETS: tuple[Preset, ...] = (T_REG,)
+SPARSE = "SparsePO: Controlling Preference Alignment of LLMs via Sparse Token Masks"
+
+SPARSE_PO = method(
+    "sparse-po",
+    "Learned token masks (SparsePO)",
+    summary="Heads over the reference's layers learn which tokens' rewards count, and "
+    "how closely each token is tied to the reference; most may count nothing. The "
+    "reference runs at every step.",
+    equation="L = -log sig(beta*([u - k](yw) - [u - k](yl))) + l1*(|m_u| + |m_d|), "
+    "u = sum_t m_u*log(pi/ref), k = sum_t m_d*sum_v ref(v)*log(pi(v)/ref(v))",
+    settings=Objective(tokens="masked", anchors=("sparsity",)),
+    own=[
+        beta(),
+        real("l1", 0.001, "Weight of the masks' sizes: larger counts fewer tokens."),
+        Param(
+            "masks",
+            "str",
+            "independent",
+            "One mask for a token's reward and its tie, or one for each.",
+            choices=("independent", "shared"),
+        ),
+    ],
+    paper=SPARSE,
+    status="code",
+    verified="the authors' code: score, norm, heads",
+    unverified="where the masks start, which is near 1 here; dropout in the heads is "
+    "left out",
+    identities=[
+        "m_u = 1, m_d = 0 and l1 = 0 is DPO",
+        "both masks 1 is TDPO: h + KL(ref || pi) a side",
+    ],
+    tests=[
+        "test_masked_scores_have_their_limits",
+        "test_masks_and_divergences_equal_the_plain_way",
+    ],
+    neighbour="dpo",
+    upstream="TRL has no weights of tokens",
+)
+MASK_PO = method(
+    "mapo-masks",
+    "Token masks from activations (MaPO)",
+    summary="How active the reference's layers are at a token, within its completion, "
+    "says how much the token's reward and its tie count. Nothing more learns.",
+    equation="L = -log sig(beta*([u - k](yw) - [u - k](yl))), u and k as in sparse-po, "
+    "m_u = m_d = mean over layers of (a_t - min a)/(max a - min a)",
+    settings=Objective(tokens="activated"),
+    own=[beta()],
+    paper=SPARSE,
+    status="code",
+    verified="the authors' code: score and masks",
+    unverified="which activations the published runs took; here the layers' outputs",
+    identities=[
+        "masks lie in [0, 1], and each layer's reach both ends",
+        "scaling or shifting a layer's activations changes nothing",
+    ],
+    tests=[
+        "test_masked_scores_have_their_limits",
+        "test_activations_are_rescaled_in_each_completion",
+    ],
+    neighbour="sparse-po",
+    upstream="TRL has no weights of tokens",
+    not_to_confuse="margin-aware preference optimisation, also called MaPO",
+)
+
+PRESETS: tuple[Preset, ...] = (T_REG, SPARSE_PO, MASK_PO)

@@ -3,6 +3,7 @@
 from training.engine.registry import (
     common,
     rewards_heads,
+    rewards_meta,
     rewards_pairs,
     rewards_values,
 )
@@ -71,6 +72,7 @@ REWARD_BT = Preset(
 PRESETS: tuple[Preset, ...] = (
     REWARD_BT,
     *rewards_pairs.PRESETS,
+    *rewards_meta.PRESETS,
     *rewards_heads.PRESETS,
     *rewards_values.PRESETS,
 )

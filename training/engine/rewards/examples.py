@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from training.engine.data import Messages, render, shorten, tokenize
+from training.engine.data import Messages
 from training.engine.layout import Branch, Layout, lay_out, shared_length
 from training.engine.rewards.terms import RewardBatch
 from training.engine.rewards.value_losses import IGNORED
 from training.engine.scorers import pad
+from training.engine.tokens import render, shorten, tokenize
 
 Number = float | tuple[float, ...]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.engine.data import Messages, shorten, tokenize
+from training.engine.data import Messages
 from training.engine.errors import FixableError
 from training.engine.models import Loaded
 from training.engine.scorers import Tick, completion_logprobs
+from training.engine.tokens import shorten, tokenize
 
 Scored = tuple[list[float], int]
 """One score a completion, and how many texts had to be shortened."""

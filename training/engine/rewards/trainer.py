@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from transformers import Trainer
 from training.engine.layout import Layout
 from training.engine.order import OrderedTrainer
 from training.engine.preferences.trainer import refuse_no_numbers
+from training.engine.rewards.meta import Samples, moved, towards_spread
 from training.engine.rewards.objective import reward_loss
 from training.engine.rewards.terms import RewardBatch
 
@@ -26,13 +28,22 @@ class RewardModelTrainer(OrderedTrainer, Trainer):
 
     Attributes:
         method_params: the method's settings.
+        samples: a policy's completions, if the method looks at them.
     """
 
     method_params: Mapping[str, Any]
+    samples: Samples | None
 
-    def __init__(self, *args: Any, params: Mapping[str, Any], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        params: Mapping[str, Any],
+        samples: Samples | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.method_params = params
+        self.samples = samples
         # Losses are divided by the examples of the whole optimiser step here.
         self.model_accepts_loss_kwargs = True
         self._sums: dict[str, float] = {}
@@ -48,6 +59,30 @@ class RewardModelTrainer(OrderedTrainer, Trainer):
             gathered: Tensor = self.accelerator.gather(count[None])
             count = gathered.sum() / self.args.world_size
         return count
+
+    def training_step(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Add a forward pass's gradient, taken where the method takes it."""
+        with self._where(model):
+            found: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        return found
+
+    def _where(self, model: Any) -> AbstractContextManager[None]:
+        """Return what holds the weights where the step's gradient is taken."""
+        if self.samples is None or not self.samples.rate:
+            return nullcontext()
+        batch = to_device(self.samples.at(self.state.global_step), self.args.device)
+        plain = self.accelerator.unwrap_model(model)
+        plain.train()
+        with self.compute_loss_context_manager():
+            learns, slopes, apart = towards_spread(plain, batch)
+        self._sums["samples/spread"] = self._sums.get("samples/spread", 0.0) + apart
+        self._seen["samples/spread"] = self._seen.get("samples/spread", 0.0) + 1
+        return moved(learns, slopes, self.samples.rate)
 
     def compute_loss(
         self,

@@ -12,12 +12,13 @@ from transformers import PrinterCallback, Trainer
 
 from training.engine import subset
 from training.engine.context import RunContext
-from training.engine.data import pair_tokens, read_pairs
+from training.engine.data import read_pairs
 from training.engine.errors import FixableError
 from training.engine.evaluate import metrics as measures
 from training.engine.loop import RunCallback
 from training.engine.models import Loaded
 from training.engine.scorers import reward_scores
+from training.engine.tokens import pair_tokens
 
 TRAINING_SHARE = 0.85
 """Share of the time limit planned for training; the rest saves and evaluates."""

@@ -16,11 +16,12 @@ from typing import Any
 import torch
 from accelerate import PartialState
 from peft import get_peft_model
-from transformers import PreTrainedModel, TrainingArguments
+from transformers import PreTrainedModel, TrainingArguments, set_seed
 from trl.trainer.utils import disable_dropout_in_model
 
 from training.engine import loop
 from training.engine.context import RunContext, TaskResult
+from training.engine.data import told_of_conditions
 from training.engine.environment import environment
 from training.engine.layout import can_share
 from training.engine.logprobs import scoring_forward, token_logprobs
@@ -36,6 +37,7 @@ from training.engine.preferences.frozen import (
     part_of,
     run_frozen,
 )
+from training.engine.preferences.masks import TokenMasks, masked_forward
 from training.engine.preferences.rows import Reader
 from training.engine.preferences.trainer import (
     Positions,
@@ -43,7 +45,7 @@ from training.engine.preferences.trainer import (
     finite_parameters,
 )
 from training.engine.registry import get
-from training.engine.registry.algebra import Objective
+from training.engine.registry.algebra import MASKED, Objective
 from training.engine.registry.preferences import LOSS_TYPES
 from training.engine.tasks import common, trl_dpo
 
@@ -101,10 +103,13 @@ class _Run:
             frozen_models=self.names,
             shared_prompts=shared,
             environment=environment(self.loaded.model),
-            **_with_caution(start.as_dict(), preset.caution),
+            **_with_caution(
+                start.as_dict(*told_of_conditions(reading.counts)), preset.caution
+            ),
         )
         chosen = [self.examples[i] for i in kept.indices]
-        before = context.flag("precompute_reference")
+        masked = self.settings.tokens in MASKED
+        before = not masked and context.flag("precompute_reference")
         frozen = run_frozen(
             context,
             self.loaded,
@@ -112,15 +117,17 @@ class _Run:
             chosen,
             self.names if before else (),
         )
-        live = {} if before else self._live(self.loaded.model)
+        live = {} if before or masked else self._live(self.loaded.model)
         trainer = self._trainer(self.loaded.model, chosen, frozen, live, {})
-        if trainer.labels is not None and start.checkpoint is not None:
-            trainer.labels.load(start.checkpoint.path)
+        if start.checkpoint is not None:
+            trainer.go_on_from(start.checkpoint.path)
         context.control.check()
         callback = loop.RunCallback(context, deadline=common.deadline(context))
         state = loop.train(trainer, context, callback, start)
         assert trainer.model is not None
         vars(trainer.model).pop("forward", None)
+        # Masks of tokens learned beside the policy; they are no part of it.
+        trainer.model._modules.pop("token_masks", None)
         model = merged(trainer.model)
         save_model(model, self.loaded.tokenizer, context.out / "model")
         metrics = common.training_metrics(callback)
@@ -137,20 +144,20 @@ class _Run:
         model = copy.deepcopy(self.loaded.model)
         examples = [self.examples[i] for i in chosen]
         frozen = run_frozen(self.context, self.loaded, self.settings, examples, ())
-        return self._trainer(model, examples, frozen, self._live(model), extra)
+        masked = self.settings.tokens in MASKED
+        live = {} if masked else self._live(model)
+        return self._trainer(model, examples, frozen, live, extra)
+
+    def _frozen_model(self, name: str, policy: PreTrainedModel) -> PreTrainedModel:
+        if part_of(name, self.context) is not None:
+            return load_frozen(name, self.context, self.loaded)
+        frozen = copy.deepcopy(policy)
+        frozen.requires_grad_(False)
+        return frozen.eval()
 
     def _live(self, policy: PreTrainedModel) -> dict[str, LiveModel]:
         """Return the frozen models as functions that run at every step."""
-        found: dict[str, LiveModel] = {}
-        for name in self.names:
-            if part_of(name, self.context) is None:
-                frozen = copy.deepcopy(policy)
-                frozen.requires_grad_(False)
-                frozen.eval()
-            else:
-                frozen = load_frozen(name, self.context, self.loaded)
-            found[name] = _runner(frozen)
-        return found
+        return {name: _runner(self._frozen_model(name, policy)) for name in self.names}
 
     def _trainer(
         self,
@@ -164,6 +171,9 @@ class _Run:
         arguments = loop.training_arguments(context) | extra
         del arguments["max_length"]
         disable_dropout_in_model(model)
+        reference = None
+        if self.settings.tokens in MASKED:
+            reference = self._frozen_model("reference", model)
         adapters = lora_config(context.spec.lora, reward=False)
         trained: Any = model
         if adapters is not None:
@@ -171,7 +181,10 @@ class _Run:
             if arguments["gradient_checkpointing"]:
                 trained.enable_input_require_grads()
         shared = can_share(model)
-        scoring_forward(trained)
+        if reference is None:
+            scoring_forward(trained)
+        else:
+            masked_forward(trained, reference, self._masks(reference))
         trainer = PreferenceTrainer(
             settings=self.settings,
             params=context.params,
@@ -194,6 +207,18 @@ class _Run:
             shuffled=not extra,
         )
         return trainer
+
+    def _masks(self, reference: PreTrainedModel) -> TokenMasks | None:
+        """Return masks that learn, drawn from the seed, if the method has such."""
+        if self.settings.tokens != "masked":
+            return None
+        set_seed(self.context.spec.seed)
+        config = reference.config
+        return TokenMasks(
+            int(config.hidden_size),
+            int(config.num_hidden_layers),
+            shared=self.context.text("masks") == "shared",
+        ).to(reference.device)
 
 
 def _runner(model: PreTrainedModel) -> LiveModel:

@@ -43,9 +43,10 @@ def run(context: RunContext) -> TaskResult:
     names = [source.name for source in parts.sources]
     numbers = pipeline_settings(context, row, names)
     uneven = row.select in _UNEVEN or row.prompts == "answered"
-    if uneven and parts.accelerator.num_processes > 1:
+    # A reward model that learns would learn something else in each process.
+    if (uneven or row.judge == "learns") and parts.accelerator.num_processes > 1:
         raise FixableError(
-            "This method keeps another number of completions in each process.",
+            "This method needs all of an update's completions in one process.",
             expected="one process",
             found=f"{parts.accelerator.num_processes} processes",
             fix="Launch it locally.",
@@ -205,6 +206,15 @@ def pipeline_settings(
     """
     params = context.params
     thresholds: tuple[float, ...] = ()
+    if row.combine == "directed" and len(names) != 2:
+        raise FixableError(
+            "A direction weighs two rewards.",
+            expected="two: reward models as models.reward and reward_2, or one and a "
+            "rule",
+            found=", ".join(names),
+            fix="Name another reward model, or choose a rule.",
+            field="models.reward_2",
+        )
     if row.combine == "constrained":
         found = named_numbers(context, "thresholds", names)
         missing = [name for name in names if name not in found]

@@ -17,7 +17,7 @@ from trl.trainer.reward_config import RewardConfig
 
 from training.engine import loop
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import Pair, PairTokens, pair_tokens, read_pairs
+from training.engine.data import Pair, read_pairs, told_of_conditions
 from training.engine.environment import environment
 from training.engine.layout import can_share
 from training.engine.lora import lora_config, merged
@@ -25,6 +25,7 @@ from training.engine.models import Loaded, load_reward, save_model
 from training.engine.reward_trainer import PreferenceRewardTrainer, UniqueSequences
 from training.engine.scoring import has_score_head, scores_forward
 from training.engine.tasks import common, reward_heads
+from training.engine.tokens import PairTokens, pair_tokens
 
 
 def run(context: RunContext) -> TaskResult:
@@ -73,7 +74,7 @@ def run(context: RunContext) -> TaskResult:
         subset=kept.summary(),
         template=loaded.template,
         environment=environment(loaded.model),
-        **start.as_dict(),
+        **start.as_dict(*told_of_conditions(pairs.counts())),
     )
     callback = loop.RunCallback(context, deadline=common.deadline(context))
     state = loop.train(trainer, context, callback, start)

@@ -19,7 +19,7 @@ from trl.trainer.utils import disable_dropout_in_model
 
 from training.engine import loop
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import read_pairs
+from training.engine.data import read_pairs, told_of_conditions
 from training.engine.environment import environment
 from training.engine.evaluate import metrics as measures
 from training.engine.layout import can_share
@@ -31,9 +31,11 @@ from training.engine.registry import get
 from training.engine.registry.rewards_algebra import RewardRow
 from training.engine.rewards.build import debiased, prepare
 from training.engine.rewards.examples import Collator, Encoder, Example
+from training.engine.rewards.meta import Samples
 from training.engine.rewards.model import RewardModel
 from training.engine.rewards.pair_rows import CONDITIONS
 from training.engine.rewards.rows import Reader
+from training.engine.rewards.samples import samples_of_policy
 from training.engine.rewards.trainer import RewardModelTrainer
 from training.engine.tasks import common
 from training.engine.tasks.score import pair_gaps
@@ -63,6 +65,9 @@ class _Run:
         reader = Reader(preset, settings, context.params, encoder, spec.seed)
         reading = reader.read(spec.data.train)
         self.examples = reading.examples
+        self.drawn = (
+            samples_of_policy(context, encoder) if "policy" in preset.models else []
+        )
         model = started.build(reading)
         context.control.check()
         kept = common.choose_rows(
@@ -77,7 +82,7 @@ class _Run:
                 threshold=context.number("debias_threshold"),
             )
         start = loop.starting_point(context)
-        told = start.as_dict()
+        told = start.as_dict(*told_of_conditions(reading.counts))
         if preset.caution:
             told["warnings"] = [preset.caution, *told["warnings"]]
         context.events.emit(
@@ -142,6 +147,7 @@ class _Run:
         shared = can_share(model.backbone)
         trainer = RewardModelTrainer(
             params=context.params,
+            samples=self._samples(shared),
             model=model,
             args=TrainingArguments(**arguments, remove_unused_columns=False),
             train_dataset=Positions(len(examples)),
@@ -160,6 +166,18 @@ class _Run:
             shuffled=not extra,
         )
         return trainer, adapted
+
+    def _samples(self, shared: bool) -> Samples | None:
+        """Return the policy's completions, if the method looks at them."""
+        if not self.drawn:
+            return None
+        pad = int(self.tokenizer.pad_token_id or 0)
+        return Samples(
+            Collator(self.drawn, pad, shared=shared),
+            prompts=self.context.integer("meta_batch"),
+            rate=self.context.number("meta_rate"),
+            seed=self.context.spec.seed,
+        )
 
     def _validation(self, loaded: Loaded, settings: RewardRow) -> dict[str, Any]:
         """Return accuracy and loss on validation pairs, if the rows are pairs."""

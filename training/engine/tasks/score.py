@@ -10,15 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import (
-    ROW_COLUMNS,
-    Messages,
-    Pair,
-    pair_tokens,
-    read_table,
-    shorten,
-    tokenize,
-)
+from training.engine.data import ROW_COLUMNS, Messages, Pair, read_table
 from training.engine.environment import environment
 from training.engine.errors import FixableError
 from training.engine.evaluate.metrics import mean_and_error
@@ -30,6 +22,7 @@ from training.engine.rewards.contract import Item, Scorer
 from training.engine.rewards.model import RewardModel
 from training.engine.scorers import Tick, reward_scores
 from training.engine.tasks import held_out
+from training.engine.tokens import pair_tokens, shorten, tokenize
 
 FINAL, FEATURES = "scores.parquet", "features.parquet"
 SCHEMA = pa.schema([("row_id", pa.string()), ("score", pa.float64())])

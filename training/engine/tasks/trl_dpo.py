@@ -20,13 +20,14 @@ from trl.trainer.dpo_trainer import DPOTrainer
 
 from training.engine import compat, loop
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import PairTokens, pair_tokens, read_pairs
+from training.engine.data import read_pairs, told_of_conditions
 from training.engine.environment import environment
 from training.engine.errors import FixableError
 from training.engine.lora import lora_config, merged
 from training.engine.models import Loaded, load_policy, save_model
 from training.engine.order import OrderedTrainer
 from training.engine.tasks import common
+from training.engine.tokens import PairTokens, pair_tokens
 
 
 class TokenisedDPOTrainer(OrderedTrainer, DPOTrainer):
@@ -80,7 +81,7 @@ def run(context: RunContext) -> TaskResult:
         subset=kept.summary(),
         template=loaded.template,
         environment=environment(loaded.model),
-        **start.as_dict(),
+        **start.as_dict(*told_of_conditions(pairs.counts())),
     )
     trainer = _trainer(
         context, loaded, loaded.model, [rows[i] for i in kept.indices], {}
