@@ -41,6 +41,7 @@ from workers.judges.http import Client, Lost
 from workers.judges.instructions import as_messages
 from workers.judges.keeping import Writer
 from workers.judges.loading import load
+from workers.judges.local import _reply as reply_of
 from workers.judges.local import plain
 from workers.judges.parsing import one_object
 from workers.judges.presenting import presented
@@ -297,6 +298,11 @@ def test_an_escape_makes_no_character_that_cannot_be_kept(escape: str) -> None:
     (found,) = read_reply(told).found
     for text in (said, found.principle, found.quote):
         assert text.encode() and "\0" not in text
+
+
+def test_what_a_model_of_ours_writes_can_be_kept() -> None:
+    """A model of bytes may write any."""
+    assert reply_of("a\0b", None, 1, 1, 0.0).text == "ab"
 
 
 def test_no_text_that_is_read_for_principles_closes_its_turn() -> None:

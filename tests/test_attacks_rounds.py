@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from django.urls import reverse
 from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
 from annotation.errors import Conflict, InvalidInput, Unavailable
-from annotation.models import Judge, Project, Task, TaskCompletion
+from annotation.models import Feedback, Judge, Project, Task, TaskCompletion
 from annotation.projections.query import ViewQuery
 from annotation.services import reacting
 from annotation.services.answers import Tally, stream_rows
@@ -24,8 +26,8 @@ from config.celery import app
 from config.dispatch import enqueue
 from tests.factories import add_member, answer, make_project, make_tasks, sign_in
 from tests.training.factories import make_completion, make_prompt, tiny_encoder
-from tests.training.test_rounds import SETTINGS, found, run_to_the_end
-from training.models import Round, RoutingPlan, SnapshotFeedback
+from tests.training.test_rounds import SETTINGS, found, go_on, run_to_the_end
+from training.models import Round, RoutingPlan, Snapshot, SnapshotFeedback
 from training.services import health, rounds, routing
 from training.services.freezing import create_snapshot, freeze
 from training.services.judges import save_judge
@@ -91,18 +93,68 @@ def test_whoever_changes_a_judge_takes_no_money_back() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("field", ["price_prompt", "price_completion", "budget"])
-@pytest.mark.parametrize("value", ["1e20", "NaN", "-1", "1e-20"])
-def test_money_that_no_column_holds_is_refused_by_the_form(
-    field: str, value: str
-) -> None:
+def test_money_that_no_column_holds_is_refused_by_the_form(field: str) -> None:
     project = make_project()
     client = sign_in(add_member(project, "researcher"))
     page = reverse("admin:annotation_judge_add")
     told = {"price_prompt": "0", "price_completion": "0", "concurrency": "1"}
     told |= {"project": str(project.pk), "name": "n", "backend": "endpoint"}
-    told |= {"set_url": "http://127.0.0.1:9/v1", "set_model": "m", field: value}
-    assert client.post(page, told).status_code == 200
-    assert not Judge.objects.exists()
+    told |= {"set_url": "http://127.0.0.1:9/v1", "set_model": "m"}
+    told |= {"set_method": "direct", "set_on_change": "stop"}
+    for value in ("1e20", "NaN", "-1", "1e-20"):
+        assert client.post(page, told | {field: value}).status_code == 200
+        assert not Judge.objects.exists()
+    assert client.post(page, told | {field: "12.5"}).status_code == 302
+    assert getattr(Judge.objects.get(), field) == Decimal("12.5")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_pushed_from_two_sides_and_paused_in_between_ends_once(
+    found: Round,
+) -> None:
+    over, broke = threading.Event(), list[BaseException]()
+
+    def again(work: Callable[[], object]) -> None:
+        try:
+            while not over.is_set():
+                work()
+                time.sleep(0.05)
+        except BaseException as error:
+            broke.append(error)
+        finally:
+            connection.close()
+
+    def interrupt() -> None:
+        for paused in (True, False):
+            rounds.set_paused(found, paused)
+            time.sleep(0.03)
+
+    def push() -> bool:
+        return rounds.advance(found.pk)
+
+    threads = [
+        threading.Thread(target=again, args=[w]) for w in (push, push, interrupt)
+    ]
+    for thread in threads:
+        thread.start()
+    ends = time.monotonic() + 120
+    while go_on(found) not in rounds.OVER and not broke and time.monotonic() < ends:
+        time.sleep(0.01)
+    over.set()
+    for thread in threads:
+        thread.join(30)
+    assert not broke
+    assert (found.state, found.error) == ("done", None)
+    kinds = sorted(found.runs.values_list("kind", flat=True))
+    assert kinds == ["dpo", "generate", "generate", "reward", "score"]
+    assert Snapshot.objects.filter(project=found.project).count() == 1
+    assert RoutingPlan.objects.filter(project=found.project).count() == 1
+    assert Round.objects.filter(project=found.project).count() == 2
+    queue = Task.objects.filter(project=found.project, round=2)
+    assert queue.count() == 8 and not queue.filter(state="held").exists()
+    judged = Feedback.objects.filter(assignment__task__in=queue)
+    # Both orders of what the reward model answers, and nothing twice.
+    assert judged.count() == 2 * queue.filter(route="ai").count() > 0
 
 
 # --- what nothing can keep -----------------------------------------------------------

@@ -74,9 +74,9 @@ def _refuse_tasks(snapshot: Snapshot) -> None:
     learned = SnapshotFeedback.objects.filter(
         snapshot=snapshot, feedback__assignment__task=OuterRef("pk")
     )
-    pool = Task.objects.filter(prompt=OuterRef("prompt"), verified_pool=True)
+    pool = Task.objects.filter(project=snapshot.project_id, verified_pool=True)
     kept = Task.objects.filter(
-        Q(is_control=True) | Exists(pool),
+        Q(is_control=True) | Q(prompt__in=pool.values("prompt")),
         Exists(learned),
         project=snapshot.project_id,
         prompt__split=Prompt.Split.TRAIN,

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from training.models import ModelVersion
+from training.services.untrusted import clean_text
 from workers.judges.base import Failure
 from workers.judges.calls import Call, Reply, Tried
 from workers.judges.loading import load
@@ -91,7 +92,8 @@ def _reply(
     text: str, shares: dict[str, float] | None, read: int, written: int, began: float
 ) -> Reply:
     spent = int(1000 * (time.monotonic() - began))
-    return Reply(text, shares, read, written, "", spent)
+    # A model of bytes may write a NUL, which the database does not keep.
+    return Reply(clean_text(text), shares, read, written, "", spent)
 
 
 def _too_long(tokens: int, context: int) -> Failure:
