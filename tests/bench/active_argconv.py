@@ -7,7 +7,7 @@ was left out, against the majority of that debate's workers, makes the curve. Pr
 for each strategy: the mean accuracy over the curve (its area, divided by its length),
 less that of random in the same debate and seed, with bootstrap intervals over debates
 and the seeds within, and over seeds alone; and the labels it saves to reach what random
-reaches in the end.
+reaches, in the end and on average over its sizes.
 """
 
 import argparse
@@ -23,12 +23,12 @@ from training.services.round_strategies import RANKINGS, RIDGE, WIDTH, Pool
 
 START, BATCH, LABELS = 20, 20, 600
 MEMBERS = 10
-WITHOUT_ENSEMBLE = ("random", "errors", "uncertainty", "diversity")
+WITHOUT_ENSEMBLE = ("random", "errors", "variance", "uncertainty", "diversity")
 # Optimism looks at completions of one prompt; a debate's pairs are of many.
 STRATEGIES = [name for name in RANKINGS if name not in ("random", "optimism")]
 DEVELOPED = 3
 """Of the debates in order of name, the first that settings were chosen on, with other
-seeds; `--develop` is that choice: these debates alone, in the pool as in the test."""
+seeds: `--develop` leaves out these alone, so no choice saw a curve of the others."""
 
 
 def main() -> None:
@@ -54,10 +54,11 @@ def main() -> None:
         sides = np.array([row["prompt"][0]["content"] for row in rows])
         data = replace(data, topics=sides)
     debates = sorted(set(data.topics.tolist()))
+    places = range(developed if given.develop else len(debates))
     if given.develop:
-        debates, given.first_seed = debates[:developed], 0
+        given.first_seed = 0
     seeds = range(given.first_seed, given.first_seed + given.seeds)
-    print(f"{len(data.gaps)} pairs, {len(debates)} topics, {given.seeds} seeds")
+    print(f"{len(data.gaps)} pairs, {len(places)} topics, {given.seeds} seeds")
     curves = {
         name: np.array(
             [
@@ -65,7 +66,7 @@ def main() -> None:
                     replay(name, data, debates, place, seed, given.labels)
                     for seed in seeds
                 ]
-                for place in range(len(debates))
+                for place in places
             ]
         )
         for name in ("random", *given.strategies)
@@ -84,14 +85,15 @@ def main() -> None:
             f"{' '.join(f'{each:+.3f}' for each in gain.mean(axis=1))}"
         )
         if given.sides:
-            paired = gain.reshape(len(debates) // 2, -1)
+            paired = gain.reshape(len(places) // 2, -1)
             print(f"  both sides of a debate resampled together: {interval(paired)}")
         if not given.develop:
             unseen = gain[developed:]
+            saved = saving(curves[name][developed:], chance[developed:])
             print(
                 f"  topics that no choice saw: {unseen.mean():+.4f} "
                 f"{interval(unseen)}, of these {interval(unseen, fixed=True)}; labels "
-                f"saved {saving(curves[name][developed:], chance[developed:])}"
+                f"saved {saved}"
             )
 
 
@@ -107,11 +109,12 @@ def replay(
     # The same start and the same workers' votes whatever the strategy.
     draw = np.random.default_rng([seed, place])
     mine = data.topics == debates[place]
-    pool = np.flatnonzero(np.isin(data.topics, debates) & ~mine)
+    pool = np.flatnonzero(~mine)
     test = np.flatnonzero(mine & (data.majority != 0.5))
     narrow = projection(data.gaps[pool], WIDTH)
     z, held = narrow(data.gaps[pool]), narrow(data.gaps[test])
     texts, sides = narrow(data.features), data.sides[pool]
+    prompts = data.prompts[pool]
     votes = data.votes[pool]
     said = (draw.random(len(pool)) < votes[:, 0] / votes.sum(axis=1)).astype(float)
     asked = [int(pair) for pair in draw.choice(len(pool), START, replace=False)]
@@ -132,13 +135,15 @@ def replay(
         order = RANKINGS[name](
             Pool(
                 odds=z[rest] @ head,
-                prompts=np.arange(len(rest)),
+                prompts=prompts[rest],
                 first=scores[:, sides[rest, 0]],
                 second=scores[:, sides[rest, 1]],
                 gaps=z[rest],
                 learned=z[asked],
                 wanted=BATCH,
                 head=head,
+                sides=sides[rest],
+                learned_sides=sides[asked],
             ),
             draw,
         )
@@ -146,28 +151,37 @@ def replay(
 
 
 def saving(curves: Floats, chance: Floats, *, resamples: int = 2000) -> str:
-    """Return the share of labels saved to reach random's last accuracy.
+    """Return the share of labels saved to reach what random reaches, with intervals.
 
-    On curves averaged over debates and seeds, made to rise; 0 where it is not reached.
+    Of the last level of random's curve, and the mean over all its sizes, on curves
+    averaged over debates and seeds and made to rise; a level that is never reached
+    counts as reached at the end. Resamples debates.
     """
     debates = len(curves)
     draw = np.random.default_rng(0)
-    found = [_saved(curves.mean(axis=(0, 1)), chance.mean(axis=(0, 1)))]
-    for _ in range(resamples):
-        pick = np.asarray(draw.integers(debates, size=debates))
-        found.append(
-            _saved(curves[pick].mean(axis=(0, 1)), chance[pick].mean(axis=(0, 1)))
-        )
-    low, high = np.quantile(found[1:], [0.025, 0.975])
-    return f"{found[0]:.0%} [{low:.0%}, {high:.0%}]"
+    found = []
+    for number in range(resamples + 1):
+        pick = np.arange(debates)
+        if number:
+            pick = np.asarray(draw.integers(debates, size=debates))
+        saved = _saved(curves[pick].mean(axis=(0, 1)), chance[pick].mean(axis=(0, 1)))
+        found.append((saved[-1], saved.mean()))
+    low, high = np.quantile(found[1:], [0.025, 0.975], axis=0)
+    last, mean = (
+        f"{share:.0%} [{least:.0%}, {most:.0%}]"
+        for share, least, most in zip(found[0], low, high, strict=True)
+    )
+    return f"{last} in the end, {mean} on average"
 
 
-def _saved(curve: Floats, chance: Floats) -> float:
-    rising, target = np.maximum.accumulate(curve), np.maximum.accumulate(chance)
-    sizes = np.array([START + BATCH * place for place in range(len(curve))])
-    there = np.flatnonzero(rising >= target[-1])
-    needed = sizes[np.flatnonzero(target >= target[-1])[0]]
-    return float(1 - sizes[there[0]] / needed) if len(there) else 0.0
+def _saved(curve: Floats, chance: Floats) -> Floats:
+    """Return the share saved at each of random's S sizes but the first, (S - 1,)."""
+    rising, targets = np.maximum.accumulate(curve), np.maximum.accumulate(chance)
+    sizes = START + BATCH * np.arange(len(curve))
+    last = len(curve) - 1
+    here = np.minimum(np.searchsorted(rising, targets[1:]), last)
+    there = np.searchsorted(targets, targets[1:])
+    return np.asarray(1 - sizes[here] / sizes[there], dtype=np.float64)
 
 
 def interval(gain: Floats, *, fixed: bool = False, resamples: int = 10000) -> str:

@@ -23,6 +23,7 @@ class Comparisons:
         gaps: features of side a less those of side b, shape (N, F).
         votes: labels for a and for b, shape (N, 2); ties count half to each.
         topics: shape (N,).
+        prompts: each pair's prompt, numbered, (N,).
         features: of every distinct text, shape (T, F).
         sides: each pair's two texts, shape (N, 2).
     """
@@ -30,6 +31,7 @@ class Comparisons:
     gaps: Floats
     votes: Floats
     topics: npt.NDArray[np.str_]
+    prompts: npt.NDArray[np.int64]
     features: Floats
     sides: npt.NDArray[np.int64]
 
@@ -78,6 +80,7 @@ def embedded(rows: list[dict[str, Any]]) -> Comparisons:
     )
     features = found.double().numpy()
     at = np.array(sides, dtype=np.int64)
+    asked = [json.dumps(row["prompt"]) for row in rows]
     votes = [
         [
             sum(
@@ -92,6 +95,7 @@ def embedded(rows: list[dict[str, Any]]) -> Comparisons:
         gaps=features[at[:, 0]] - features[at[:, 1]],
         votes=np.array(votes),
         topics=np.array([topic_of(row) for row in rows]),
+        prompts=np.unique(asked, return_inverse=True)[1].reshape(-1),
         features=features,
         sides=at,
     )

@@ -19,6 +19,7 @@ from training.services.round_strategies import (
     RANKINGS,
     RIDGE,
     WIDTH,
+    Order,
     Pool,
     above_prompt,
 )
@@ -108,6 +109,7 @@ def make_pool(
         groups=groups.astype(np.int64),
     )
     prompts = _prompts(candidates)
+    number = {pk: place for place, pk in enumerate(features)}
     sides = above_prompt(heads @ narrow(first).T, heads @ narrow(second).T, prompts)
     return Pool(
         odds=np.array([c.first_score - c.second_score for c in candidates]),
@@ -117,7 +119,14 @@ def make_pool(
         gaps=narrow(first - second),
         learned=narrow(past),
         head=fit(narrow(past), labels, ridge=RIDGE),
+        sides=_numbered(number, [(c.first, c.second) for c in candidates]),
+        learned_sides=_numbered(number, [(pair[0], pair[1]) for pair in known]),
     )
+
+
+def _numbered(number: Mapping[UUID, int], pairs: Sequence[tuple[UUID, UUID]]) -> Order:
+    places = [(number[first], number[second]) for first, second in pairs]
+    return np.array(places, dtype=np.int64).reshape(-1, 2)
 
 
 def _prompts(candidates: Sequence[Candidate]) -> "np.typing.NDArray[np.int64]":

@@ -24,6 +24,7 @@ StrategyName = Literal[
     "posterior",
     "design",
     "errors",
+    "variance",
     "diversity",
     "random",
 ]

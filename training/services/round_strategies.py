@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.services.curation_heads import Floats, information, sigmoid
+from training.services.round_coverage import least_variance
 
 Order = npt.NDArray[np.int64]
 OPTIMISM = 1.0  # standard deviations above the mean
@@ -31,6 +32,8 @@ class Pool:
             origin is each prompt's own (see `above_prompt`).
         gaps: differences of features, (N, D).
         learned: the same of the pairs learned from, (T, D).
+        sides, learned_sides: which completions the pairs are of, numbered alike, (N, 2)
+            and (T, 2); where None, no completion is in two pairs.
         head: the likeliest head of those, (D,); 0 where None, when nothing is known.
         ridge: the penalty of the heads, which is the design's prior precision.
         wanted: greedy orders are greedy for so many pairs, all where None; the others
@@ -46,6 +49,8 @@ class Pool:
     ridge: float = RIDGE
     wanted: int | None = None
     head: Floats | None = None
+    sides: Order | None = None
+    learned_sides: Order | None = None
 
     @property
     def steps(self) -> int:
@@ -194,6 +199,28 @@ def errors(pool: Pool) -> Order:
     return _and_others(order, weights * worth / (1 + weights * spread))
 
 
+def variance(pool: Pool) -> Order:
+    """Return the greedy order by what makes all preferences less uncertain.
+
+    As `least_variance` says: prompts in turn, repeats of a completion worth less.
+    """
+    sides, learned_sides = pool.sides, pool.learned_sides
+    if sides is None or learned_sides is None:
+        count = len(pool.gaps)
+        every = np.arange(2 * (count + len(pool.learned)), dtype=np.int64)
+        sides, learned_sides = np.split(every.reshape(-1, 2), [count])
+    order, value = least_variance(
+        pool.gaps,
+        sides,
+        pool.prompts,
+        learned=pool.learned,
+        learned_sides=learned_sides,
+        ridge=pool.ridge,
+        wanted=pool.steps,
+    )
+    return _and_others(order, value)
+
+
 def _bernoulli(odds: Floats) -> Floats:
     """Return p (1 - p) at some log-odds: what a label there weighs."""
     p = sigmoid(odds)
@@ -269,6 +296,7 @@ RANKINGS: dict[str, Ranking] = {
     ),
     "design": lambda pool, draw: design(pool),
     "errors": lambda pool, draw: errors(pool),
+    "variance": lambda pool, draw: variance(pool),
     "diversity": lambda pool, draw: diversity(pool),
     "random": lambda pool, draw: draw.permutation(len(pool.odds)),
 }

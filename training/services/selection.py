@@ -61,6 +61,10 @@ STRATEGIES = {
         "One label is expected to mend the most wrong preferences among all pairs.",
         "its label is expected to mend the most wrong preferences",
     ),
+    "variance": Strategy(
+        "One label makes all preferences the least uncertain; prompts in turn.",
+        "its label makes all preferences the least uncertain",
+    ),
     "diversity": Strategy(
         "Farthest from all pairs learned from and chosen.",
         "it is farthest from the pairs asked before",
