@@ -229,4 +229,5 @@ class ExtractionPage(Starts):
             row=row,
             counts=flat(row.counts),
             thresholds=flat(row.thresholds),
+            may_read=may(request, "research", row.project),
         )

@@ -259,6 +259,9 @@ def test_pages_are_fit_for_everybody(
             "training/snapshot/add/",
             f"training/snapshot/{snapshot.pk}/change/",
             "training/round/add/",
+            "annotation/judge/add/",
+            "annotation/libraryprinciple/?o=1",
+            "training/curationjob/add/?kind=iterate",
         ]
     for path in paths:
         page.goto(f"/admin/{path}")

@@ -59,7 +59,11 @@ def test_the_watch_is_shown_and_what_models_wrote_is_no_markup() -> None:
 
 
 def test_a_loop_that_ended_says_why() -> None:
-    assert "3 rounds were run" in shown(stopped="3 rounds were run")
+    ended = shown(stopped="3 rounds were run")
+    assert "3 rounds were run" in ended
+    # It opened no queue, so none is promised.
+    assert "no round follows" in ended and "none follows" in ended
+    assert "Its queue is open." not in ended.replace("done: its queue is open", "")
     assert "Promotion gate" not in shown()
 
 
