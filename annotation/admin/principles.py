@@ -209,7 +209,7 @@ class ExtractionPage(Starts):
                     user=cast(User, request.user),
                 )
             except HoneError as error:
-                form.add_error(None, str(error))
+                form.refused(error)
             else:
                 return HttpResponseRedirect(address(row))
         return self.page(

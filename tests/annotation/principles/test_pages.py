@@ -158,12 +158,20 @@ def test_the_panel_begins_a_reading_and_takes_a_principle(project: Project) -> N
         "merge_similarity": 0.9,
     }
     refused = client.post(f"{PANEL}/extraction/add/", form)
-    assert "consensus should be 1.0 or less" in refused.content.decode()
+    errors = refused.context["form"].errors
+    assert errors["consensus"] == ["Should be 1.0 or less; found 2.0."]
     begun = client.post(
         f"{PANEL}/extraction/add/", form | {"consensus": 1}, follow=True
     )
     assert "this page looks again by itself" in begun.content.decode()
-    assert project.extractions.get().thresholds["quote_ratio"] == 70
+    reading = project.extractions.get()
+    assert reading.thresholds["quote_ratio"] == 70
+    assert "Read again" not in begun.content.decode()
+    project.extractions.update(state="failed", problem="Nobody answered.")
+    failed = client.get(f"{PANEL}/extraction/{reading.pk}/change/").content.decode()
+    assert "Nobody answered." in failed and "quote ratio" in failed
+    assert f"extraction/add/?project={project.pk}" in failed
+    assert "Decide on what was found" not in failed
     written = client.post(
         f"{PANEL}/libraryprinciple/add/",
         {"project": project.pk, "text": "Is <b>brief</b>."},
