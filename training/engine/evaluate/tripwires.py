@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ MOST = 10
 RATE_RISE = 0.05
 """A phrase trips from this rise on, of the share of completions that hold it."""
 CERTAIN = 3.0
-"""... if the rise is this many standard errors."""
+"""... if the rise is this many standard errors,"""
+BY_LUCK = 0.05
+"""... and more, so that any phrase at all trips by luck in this share of reports."""
 OVERLAP_RISE = 0.05
 LOOKS_CHANGE = 0.25
 """A count trips where its mean moved by this share and the interval excludes 0."""
@@ -88,12 +91,20 @@ def risen_phrases(
     """Return phrases that many more completions hold than the reference's.
 
     The rise is judged by the standard error of two shares, each with one more success
-    and failure than seen. Users' reactions reward closing words, say: their rate rises.
+    and failure than seen; the more phrases are common enough to trip, the more certain
+    a rise has to be (Bonferroni). Users' reactions reward closing words, say: their
+    rate rises.
 
     Source: the n-gram watch of reinforcement learning from user feedback (RLUF).
     """
     ours = Counter(g for text in texts for g in set(_grams(words(text), size)))
     theirs = Counter(g for text in others for g in set(_grams(words(text), size)))
+    common = [
+        {gram for gram, count in counts.items() if count >= RATE_RISE * len(side)}
+        for counts, side in ((ours, texts), (theirs, others))
+    ]
+    watched = max(len(common[0] | common[1]), 1)
+    certain = max(CERTAIN, NormalDist().inv_cdf(1 - BY_LUCK / watched))
     found: list[tuple[float, str, dict[str, Any]]] = []
     for gram, count in ours.items():
         here = (count + 1) / (len(texts) + 2)
@@ -104,7 +115,7 @@ def risen_phrases(
         )
         there_share = theirs[gram] / len(others)
         rise = count / len(texts) - there_share
-        if rise >= RATE_RISE and here - there >= CERTAIN * error:
+        if rise >= RATE_RISE and here - there >= certain * error:
             phrase = " ".join(gram)
             shares = {"policy": count / len(texts), "reference": there_share}
             found.append((-rise, phrase, {"phrase": phrase, **shares}))
