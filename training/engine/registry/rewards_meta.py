@@ -18,7 +18,7 @@ META = reward_method(
     "the policy has moved on. The policy draws them once, at the start.",
     equation="J = (2/k^2)*sum_{i<j} sig(|r(s_i) - r(s_j)|), t' = t + eta*grad J(t), "
     "t <- t - alpha*grad L_bt(t')",
-    settings=RewardRow(blind_to=("user",)),
+    settings=RewardRow(),
     own=[
         real("meta_rate", 1e-3, "How far eta each step looks; 0 is reward-bt."),
         whole("meta_samples", 4, "Completions k of each prompt.", low=2),
