@@ -5,16 +5,18 @@
 The policy answers everyday prompts; the reward is the share of kind words less that of
 unkind ones. Low-rank adapters keep the run small, and the reference is the model with
 them turned off. Prints mean reward and KL of every update and whether both promises
-held: the mean of the last five updates is above that of the first five, and KL stays
-below ``--kl-bound`` nats a completion.
+held: the mean of the updates' last half is above that of their first by two standard
+errors of the difference, and KL stays below ``--kl-bound`` nats a completion.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 from pathlib import Path
+from statistics import mean, variance
 
 from tests.bench.engine_runs import run_engine
 from tests.engine.support import say, write_rows
@@ -59,6 +61,8 @@ def main() -> int:
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--keep", type=Path, help="where to leave the run")
     arguments = parser.parse_args()
+    if arguments.updates < 4:
+        parser.error(f"expected 4 updates or more, found {arguments.updates}")
     with tempfile.TemporaryDirectory() as scratch:
         out: Path = arguments.keep or Path(scratch)
         out.mkdir(parents=True, exist_ok=True)
@@ -94,13 +98,16 @@ def report(told: list[dict[str, float]], kl_bound: float) -> int:
             f"KL {metrics['objective/kl']:6.3f}  "
             f"tokens {metrics['completion/tokens']:.1f}"
         )
-    few = min(5, len(told) // 2)
+    half = len(told) // 2
     rewards = [metrics["rewards/mean"] for metrics in told]
-    first, last = sum(rewards[:few]) / few, sum(rewards[-few:]) / few
+    first, last = rewards[:half], rewards[-half:]
+    rise = mean(last) - mean(first)
+    error = math.sqrt((variance(first) + variance(last)) / half)
     highest = max(metrics["objective/kl"] for metrics in told)
-    print(f"reward: first {few} updates {first:+.4f}, last {few} {last:+.4f}")
+    print(f"reward: first {half} updates {mean(first):+.4f}, last {mean(last):+.4f}")
+    print(f"rise: {rise:+.4f}, {rise / error:.1f} of its standard errors")
     print(f"KL: at most {highest:.3f} nats a completion (bound {kl_bound:g})")
-    return 0 if last > first and highest < kl_bound else 1
+    return 0 if rise > 2 * error and highest < kl_bound else 1
 
 
 if __name__ == "__main__":
