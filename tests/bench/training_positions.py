@@ -8,8 +8,8 @@ and attends under a mask; ours groups lengths and shares prompts, and runs each 
 by itself, or packs rows under a mask (``--rows``, as on an accelerator). A causal pass
 without a mask skips half of its square. Lists of four are a row's two completions and
 those of the next row, under the first one's prompt. As in the timed comparison,
-``--micro 2`` makes a step of four pairs two passes, and ``--longest`` leaves out what is
-longer.
+``--micro 2`` makes a step of four pairs two passes, and ``--longest`` leaves out what
+is longer.
 """
 
 from __future__ import annotations
