@@ -334,12 +334,12 @@ def test_what_was_measured_of_the_models_stands_beside_their_runs() -> None:
 def test_a_round_is_drawn_as_steps() -> None:
     project, client = world()
     round_ = Round.objects.create(
-        project=project, number=3, state="generating", waiting_for="the run to end"
+        project=project, number=3, state="generating", waiting_for="waiting for the run"
     )
     marks = [step["mark"] for step in steps_of(round_)]
     assert marks == ["done"] * 4 + ["now"] + ["todo"] * 5
     text = client.get(page_of(round_)).content.decode()
-    assert "the run to end" in text and 'aria-current="step"' in text
+    assert "Waiting for the run<" in text and 'aria-current="step"' in text
     round_.state, round_.error = "failed", {"state": "scoring", "message": "no"}
     assert [step["mark"] for step in steps_of(round_)][5] == "stopped"
 

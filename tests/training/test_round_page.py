@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from annotation.models import Judge
 from tests.factories import add_member, make_project, sign_in
 from training.models import Round
 
@@ -65,6 +66,29 @@ def test_a_loop_that_ended_says_why() -> None:
     assert "no round follows" in ended and "none follows" in ended
     assert "Its queue is open." not in ended.replace("done: its queue is open", "")
     assert "Promotion gate" not in shown()
+
+
+def test_a_round_leads_to_its_neighbours_and_its_judge() -> None:
+    project = make_project()
+    client = sign_in(add_member(project, "researcher"))
+    judge = Judge.objects.create(project=project, name="careful", backend="endpoint")
+    first, second, third = (
+        Round.objects.create(
+            project=project,
+            number=number,
+            state="done",
+            settings={"judge": str(judge.pk)},
+        )
+        for number in (1, 2, 3)
+    )
+
+    def page(found: Round) -> str:
+        return reverse("admin:training_round_change", args=[found.pk])
+
+    text = client.get(page(second)).content.decode()
+    for words in (page(first), page(third), ">careful</a>"):
+        assert words in text
+    assert page(third) not in client.get(page(first)).content.decode()
 
 
 def test_the_form_offers_the_strategies_and_the_gate_as_choices() -> None:

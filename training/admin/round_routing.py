@@ -37,7 +37,7 @@ def routing_of(round_: Round) -> dict[str, Any] | None:
         **told,
         "words": WORDS.get(told.get("follows", ""), ""),
         "plan": plan,
-        "judge": _judge_of(round_),
+        "judge": judge_of(round_),
         "shares": shares,
         "spent": routing.spent(plan) if plan else None,
         "tasks": [
@@ -60,7 +60,7 @@ def routing_of(round_: Round) -> dict[str, Any] | None:
     }
 
 
-def _judge_of(round_: Round) -> Judge | None:
+def judge_of(round_: Round) -> Judge | None:
     """Return the judge that the round chose; None where it is its reward model."""
     chosen = whole_number(round_.settings.get("judge"))
     if chosen is None:

@@ -18,7 +18,7 @@ from annotation.models import Task
 from annotation.numbers import whole_number
 from annotation.show import address, badge, flat
 from training.admin.round_form import SETTINGS, WHO, RoundForm
-from training.admin.round_routing import routing_of
+from training.admin.round_routing import judge_of, routing_of
 from training.models import Round
 from training.services import rounds
 from training.services.round_settings import RoundSettings
@@ -105,6 +105,17 @@ def watch_of(round_: Round) -> dict[str, Any] | None:
         "policy": flat(found["policy"]),
         "tasks": tasks.order_by("pk"),
     }
+
+
+def neighbours_of(round_: Round) -> list[tuple[str, Round]]:
+    """Return the rounds before and after, where there are any."""
+    others = Round.objects.filter(project=round_.project_id)
+    found = {
+        other.number: other
+        for other in others.filter(number__in=[round_.number - 1, round_.number + 1])
+    }
+    named = (("round before", round_.number - 1), ("round after", round_.number + 1))
+    return [(name, found[number]) for name, number in named if number in found]
 
 
 @admin.register(Round)
@@ -215,9 +226,12 @@ class RoundPage(Starts):
             watch=watch_of(round_),
             routing=routing_of(round_),
             stopped=round_.report.get("stopped", ""),
+            judge=judge_of(round_),
+            neighbours=neighbours_of(round_),
             settings=flat(
                 RoundSettings.model_validate(round_.settings).model_dump()
                 | round_.settings
+                | {"judge": ""}
             ),
             runs=round_.runs.order_by("created_at"),
             final=round_.state in (State.DONE, State.FAILED),

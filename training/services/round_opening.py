@@ -70,7 +70,7 @@ def open_queue(found: Round, settings: RoundSettings) -> None:
         number=found.number + 1,
         settings=found.settings,
         policy_in=found.policy_next,
-        waiting_for="a first look at its labels",
+        waiting_for="waiting for a first look at its labels",
     )
     enqueue(runs.ADVANCE, following.pk)
 

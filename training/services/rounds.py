@@ -78,7 +78,7 @@ def start(
             policy_in=policy
             or (last.policy_next if last else None)
             or start_model(project, checked.policy_base, "policy"),
-            waiting_for="a first look at its labels",
+            waiting_for="waiting for a first look at its labels",
         )
         enqueue(runs.ADVANCE, made.pk)
     return made
