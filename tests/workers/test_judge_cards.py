@@ -254,6 +254,17 @@ def test_a_card_page_shows_its_numbers_and_takes_a_temperature() -> None:
 
 
 @pytest.mark.django_db
+def test_only_a_judge_that_may_write_words_is_offered_prompts_to_tag() -> None:
+    project, client = world()
+    for backend, status in (("endpoint", 302), ("panel", 404)):
+        judge = Judge.objects.create(project=project, name=backend, backend=backend)
+        page = client.get(reverse("admin:annotation_judge_change", args=[judge.pk]))
+        assert ("Tag prompts" in page.content.decode()) == (status == 302)
+        tag = reverse("admin:annotation_judge_do", args=[judge.pk, "tag"])
+        assert client.post(tag).status_code == status
+
+
+@pytest.mark.django_db
 def test_a_panel_that_disagrees_asks_people() -> None:
     project = make_project()
     tasks = make_tasks(project, 4)
