@@ -9,7 +9,12 @@ import re
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    JsonResponse,
+    UnreadablePostError,
+)
 
 STRICT = (
     "default-src 'self'; script-src 'self'; style-src 'self'; "
@@ -40,6 +45,8 @@ class ContentPolicy:
 
 # Forms put a little around a file.
 AROUND_FILES = 2**16
+# Who is still sending when the connection closes never sees the answer.
+HEARD_OUT, AT_A_TIME = 2**25, 2**16
 FILES = (
     (
         re.compile(r"/api/v1/projects/[^/]+/imports$|/admin/annotation/import/"),
@@ -53,7 +60,8 @@ class BodyLimit:
     """Refuse a body by its length before anything reads it.
 
     Django bounds what it keeps in memory; files of a form it would write to the disk,
-    however large they are. (Bodies without a length are read by nothing.)
+    however large they are. (Bodies without a length are read by nothing.) The refused
+    body is taken off the line and dropped, up to 32 MiB, so that the answer arrives.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -72,7 +80,17 @@ class BodyLimit:
             "fix": fix,
             "fields": [],
         }
+        _hear_out(request)
         return JsonResponse(answer, status=413)
+
+
+def _hear_out(request: HttpRequest) -> None:
+    try:
+        for _ in range(HEARD_OUT // AT_A_TIME):
+            if not request.read(AT_A_TIME):
+                return
+    except UnreadablePostError:
+        return  # who sent it has hung up, and needs no answer
 
 
 def _most(path: str) -> tuple[int, str]:

@@ -242,23 +242,29 @@ def test_a_plan_for_tasks_is_held_to_its_bounds(plan: dict[str, Any]) -> None:
 # --- filling the disk ----------------------------------------------------------------
 
 
-class Unread:
-    """A body that nobody should read."""
+class Endless:
+    """A body that goes on for ever, of which nobody should keep anything."""
 
-    def read(self, *_: int) -> bytes:
-        raise AssertionError("the body was read")
+    def __init__(self) -> None:
+        self.read_bytes = 0
+
+    def read(self, size: int) -> bytes:
+        assert size <= 2**16, "much of the body was read at once"
+        self.read_bytes += size
+        return b"0" * size
 
     readline = read
 
 
-def upload(client: Client, path: str, length: int) -> Any:
-    """Send a form that says how long it is."""
+def upload(client: Client, path: str, length: int) -> tuple[Any, int]:
+    """Send a form that says how long it is; return the answer and what was read."""
+    body = Endless()
     environment: dict[str, Any] = {
-        "wsgi.input": Unread(),
+        "wsgi.input": body,
         "CONTENT_LENGTH": str(length),
         "CONTENT_TYPE": "multipart/form-data; boundary=x",
     }
-    return client.generic("POST", path, **environment)
+    return client.generic("POST", path, **environment), body.read_bytes
 
 
 @pytest.mark.django_db
@@ -274,10 +280,16 @@ def upload(client: Client, path: str, length: int) -> Any:
         ("/nowhere", 10**30),
     ],
 )
-def test_a_body_that_is_too_large_is_refused_unread(path: str, length: int) -> None:
-    """Files of a form go to the disk before any view is asked."""
-    answer = upload(Client(), path, length)
+def test_a_body_that_is_too_large_is_refused_and_dropped(
+    path: str, length: int
+) -> None:
+    """Files of a form go to the disk before any view is asked.
+
+    What is sent is read all the same, or the sender would never hear the answer.
+    """
+    answer, read = upload(Client(), path, length)
     assert answer.status_code == 413
+    assert read == min(length, 2**25)
     told = answer.json()
     assert told["error"] == "too_large"
     assert all(told[name] for name in ("expected", "found", "fix"))
@@ -290,5 +302,6 @@ def test_a_strangers_upload_is_not_even_read(path: str) -> None:
     """The CSRF token may stand in the body; the cookie is the sender's to choose."""
     client = Client(enforce_csrf_checks=True)
     client.cookies["csrftoken"] = "a" * 32
-    answer = upload(client, f"/api/v1/projects/p/{path}", 2**20)
+    answer, read = upload(client, f"/api/v1/projects/p/{path}", 2**20)
     assert answer.status_code == 401, answer.content
+    assert read == 0
