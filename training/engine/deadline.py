@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Self, TypeVar
@@ -33,11 +34,6 @@ class Deadline:
             return cls(None)
         return cls(context.started_at + seconds * FINISHING_SHARE)
 
-    @property
-    def over(self) -> bool:
-        """Whether the time is out."""
-        return self.ends is not None and time.monotonic() >= self.ends
-
     def part(self, share: float) -> Deadline:
         """Return the end of a part that may take this share of the time left."""
         if self.ends is None:
@@ -57,11 +53,19 @@ class Deadline:
             yield rows
             return
         began, done, chunk = time.monotonic(), 0, 1
-        while done < len(rows):
+        while done < len(rows) and chunk >= 1:
             yield rows[done : done + chunk]
             done += chunk
-            now = time.monotonic()
-            fits = math.floor((self.ends - now) / max((now - began) / done, 1e-9))
-            chunk = min(2 * chunk, size, fits)
-            if chunk < 1:
-                return
+            chunk = min(2 * chunk, size, self.room(began, done))
+
+    def room(self, began: float, done: int) -> int:
+        """Return how many more end in time, at the pace of those done since a moment.
+
+        Args:
+            began: on the monotonic clock, in seconds.
+            done: at least one.
+        """
+        if self.ends is None:
+            return sys.maxsize
+        now = time.monotonic()
+        return math.floor((self.ends - now) / max((now - began) / done, 1e-9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -86,15 +87,16 @@ def run(context: RunContext) -> TaskResult:
         for row in done.values():
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
         file.flush()
-        shown = 0
+        shown, began = 0, time.monotonic()
         draw = sample_trees if context.flag("tree") else sample
-        for batch in draw(
+        drawn = draw(
             loaded,
             prompts,
             samples,
             settings,
             skip=lambda prompt_id, number: (prompt_id, number) in done,
-        ):
+        )
+        for number, batch in enumerate(drawn, start=1):
             fresh = [c for c in batch if (c.prompt_id, c.sample) not in done]
             new = [c.as_row() for c in fresh]
             if reference is not None:
@@ -108,7 +110,7 @@ def run(context: RunContext) -> TaskResult:
                 shown += 1
                 _show(context, batch[0], len(done))
             progress.tick(len(new))
-            if deadline.over:
+            if deadline.room(began, number) < 1:
                 break
     rows = list(done.values())
     _write(context.out / FINAL, rows, prompts)
