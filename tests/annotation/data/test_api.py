@@ -211,9 +211,12 @@ class TestLargeUploads:
             password=info.password,
             dbname=info.dbname,
         ) as other:
-            other.execute("SELECT pg_advisory_lock(%s, %s)", [queued.LOCK_SPACE, pk])
+            key = [queued.LOCK_SPACE, pk]
+            other.execute("SELECT pg_advisory_lock(%s, %s)", key)
             assert queued.run_kept(pk).state == Import.State.RUNNING
             assert not Feedback.objects.exists()
+            # The server takes a moment to notice that a connection was closed.
+            other.execute("SELECT pg_advisory_unlock(%s, %s)", key)
         assert queued.run_kept(pk).state == Import.State.DONE
 
 
