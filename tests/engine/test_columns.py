@@ -27,6 +27,7 @@ from training.engine import loop, registry
 from training.engine.errors import Interrupted
 from training.engine.preferences import columns as col
 from training.engine.preferences.rows import VIEWS as PREFERENCE_VIEWS
+from training.engine.preferences.rows import strangers_of
 from training.engine.registry.algebra import Objective
 from training.engine.registry.further import further_models
 from training.engine.registry.rewards_algebra import RewardRow
@@ -263,3 +264,14 @@ def test_every_column_reaches_the_loss(
 def test_every_declared_column_is_changed_by_some_method() -> None:
     declared = {name for preset in TAUGHT for name in col.wanted(preset)}
     assert declared <= {name for _, _, names in CASES for name in names}
+
+
+def test_answers_to_the_same_prompt_are_no_strangers() -> None:
+    """The level that good and bad are measured from is of answers to others."""
+    names = ["a", "a", "b", "b", "b", "a"]
+    prompts = [[{"role": "user", "content": name}] for name in names]
+    found = strangers_of(prompts)
+    assert found == [2, 2, 5, 5, 5, 2]
+    assert all(names[i] != names[j] for i, j in enumerate(found))
+    assert strangers_of(prompts[:2]) == [1, 0]
+    assert strangers_of(prompts[1:3]) == [1, 0]

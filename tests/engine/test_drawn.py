@@ -7,6 +7,7 @@ import torch
 from transformers import LogitsProcessor
 
 from training.engine.models import load_policy
+from training.engine.online.rollout import Drawing, LocalSampler
 from training.engine.sampling import Prompt, Sampling, sample_batch
 from training.engine.scorers import completion_logprobs
 from training.engine.spec import ModelPart
@@ -63,4 +64,33 @@ def test_a_model_that_punishes_repetition_is_drawn_from_as_it_is() -> None:
     settings = loaded.model.generation_config
     assert settings is not None
     settings.repetition_penalty = 5.0
+    settings.min_p = 0.9
+    settings.no_repeat_ngram_size = 1
+    settings.suppress_tokens = plain[0].ids[:2]
     assert sample_batch(loaded, jobs, SETTINGS, seed=3) == plain
+
+
+def test_what_a_policy_learns_from_is_drawn_from_the_policy_as_it_is() -> None:
+    """Old log-probabilities, ratios and divergences are of the whole distribution."""
+    loaded = load_policy(ModelPart(source="tiny:causal"), seed=0)
+    sampler = LocalSampler(
+        loaded, loaded.model, Drawing(1.0, 12, 64, 4), torch.device("cpu")
+    )
+    prompts = [Prompt("p", [{"role": "user", "content": "one two"}])]
+
+    def drawn() -> list[list[int]]:
+        found = sampler.sample(prompts, 4, seed=1, tick=lambda done: None)
+        return [one.ids for one in found]
+
+    plain = drawn()
+    settings = loaded.model.generation_config
+    assert settings is not None
+    changes: dict[str, float | list[int]] = {
+        "repetition_penalty": 5.0,
+        "min_p": 0.9,
+        "typical_p": 0.1,
+    }
+    changes |= {"no_repeat_ngram_size": 1, "suppress_tokens": plain[0][:2]}
+    for name, value in changes.items():
+        setattr(settings, name, value)
+        assert drawn() == plain, name

@@ -18,6 +18,27 @@ from training.engine.tokens import render, shorten
 _STOP_TOKENS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "</s>")
 
 
+UNCHANGED: dict[str, Any] = {
+    **dict.fromkeys(("num_beams", "num_return_sequences"), 1),
+    **dict.fromkeys(("repetition_penalty", "encoder_repetition_penalty"), 1.0),
+    **dict.fromkeys(
+        (
+            *("guidance_scale", "sequence_bias", "bad_words_ids", "stop_strings"),
+            *("no_repeat_ngram_size", "encoder_no_repeat_ngram_size"),
+            *("min_length", "min_new_tokens", "exponential_decay_length_penalty"),
+            *("forced_bos_token_id", "forced_eos_token_id"),
+            *("suppress_tokens", "begin_suppress_tokens", "watermarking_config"),
+            *("min_p", "typical_p", "top_h", "epsilon_cutoff", "eta_cutoff"),
+        )
+    ),
+}
+"""What `generate` must be told so that a model's own settings change no probability.
+
+Many models come with a penalty on repetition or a cut tail. Tokens drawn under those
+follow another distribution than the one whose probabilities are kept and learned from.
+"""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How to sample: temperature 0 is greedy.
@@ -148,8 +169,7 @@ def sample(
 
 def options(settings: Sampling) -> dict[str, Any]:
     """Return how `generate` draws: from the cut distribution, or greedily at 0."""
-    # A model's own settings may punish repetition: that is another distribution.
-    common = {"max_new_tokens": settings.max_new_tokens, "repetition_penalty": 1.0}
+    common = UNCHANGED | {"max_new_tokens": settings.max_new_tokens}
     if settings.temperature <= 0:
         greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
         return common | greedy

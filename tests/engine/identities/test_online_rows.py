@@ -42,6 +42,8 @@ def context(name: str, **given: Any) -> RunContext:
     preset = registry.get(name)
     if "thresholds" in {param.name for param in preset.params}:
         given = {"thresholds": "reward=0.2, other=-0.3"} | given
+    if name == "beta-normalised-po":
+        given = {"source_weights": "reward=0.5, other=0.5"} | given
     if name == "adora":
         given = {"success": 1.0} | given
     spec = parse_spec(

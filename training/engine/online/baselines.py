@@ -5,10 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.engine.ppo.masked import masked_mean, masked_variance
+from training.engine.errors import FixableError
+from training.engine.ppo.masked import (
+    across_processes,
+    masked_mean,
+    masked_variance,
+)
 
 EPSILON = 1e-4
 """Added to a group's deviation, as TRL does."""
+
+LEAST_VARIANCE = 1e-9
+"""Success rates that vary less are equal but for rounding."""
 
 
 def members(groups: Tensor) -> Tensor:
@@ -17,9 +25,18 @@ def members(groups: Tensor) -> Tensor:
 
 
 def group_mean(values: Tensor, groups: Tensor) -> Tensor:
-    """Return the mean of each completion's group, (N,)."""
+    """Return the mean of each completion's group, (N,).
+
+    Exactly the value itself where all of a group have the same, so that rounding makes
+    no differences where there are none.
+    """
     same = members(groups).to(values)
-    return same @ values / same.sum(1)
+    return values + _gaps(values, same) / same.sum(1)
+
+
+def _gaps(values: Tensor, same: Tensor) -> Tensor:
+    """Return the summed differences of a group's values to each of them, (N,)."""
+    return ((values[None, :] - values[:, None]) * same).sum(1)
 
 
 def leave_one_out(values: Tensor, groups: Tensor) -> Tensor:
@@ -34,7 +51,7 @@ def leave_one_out(values: Tensor, groups: Tensor) -> Tensor:
     count = same.sum(1)
     if (count < 2).any():
         raise ValueError("expected at least two completions a prompt, found one alone")
-    return (same @ values - values) / (count - 1)
+    return values + _gaps(values, same) / (count - 1)
 
 
 def partner_gap(values: Tensor, groups: Tensor) -> Tensor:
@@ -100,21 +117,37 @@ def beta_weights(rewards: Tensor, groups: Tensor) -> Tensor:
     """Return what advantages are multiplied by: one over a Beta density, (N,).
 
     The success rates p of all prompts of the batch give a Beta distribution by their
-    moments; a third of its parameters, plus one, are those of the density at p.
+    moments; a third of its parameters, plus one, are those of the density at p. Where
+    the rates do not differ there is nothing to fit, and every weight is 1.
 
     Args:
         rewards: in [0, 1], (N,).
 
+    Raises:
+        FixableError: if a reward is not.
+
     Source: Xiao et al. 2025, BNPO: Beta Normalization Policy Optimization, and code.
     """
+    outside = rewards[(rewards < 0) | (rewards > 1)]
+    if len(outside):
+        raise FixableError(
+            "Success rates cannot be taken of these rewards.",
+            expected="rewards from 0 to 1, such as a verifier's",
+            found=f"{float(outside[0]):g}",
+            fix="Choose a rule or a model with such rewards, weigh several so that "
+            "they add up to at most 1, take penalties off, or choose grpo.",
+            field="params.reward_model",
+        )
     rates = group_mean(rewards, groups)
     first = torch.stack([rates[groups == g][0] for g in groups.unique()])
-    if len(first) < 2:
-        return torch.ones_like(rates)
     everywhere = torch.ones_like(first, dtype=torch.bool)
+    if across_processes(everywhere.sum()) < 2:
+        return torch.ones_like(rates)
     mean = masked_mean(first, everywhere)
     variance = masked_variance(first, everywhere)
-    concentration = mean * (1 - mean) / variance.clamp(min=1e-12) - 1
+    if variance < LEAST_VARIANCE:
+        return torch.ones_like(rates)
+    concentration = mean * (1 - mean) / variance - 1
     alpha = (1 + concentration * mean / 3).clamp(min=1)
     beta = (1 + concentration * (1 - mean) / 3).clamp(min=1)
     return inverse_density(rates, alpha, beta)

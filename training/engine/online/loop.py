@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from transformers import get_scheduler
 
 from training.engine import loop
 from training.engine.averaging import Average, average_of
@@ -29,14 +28,17 @@ from training.engine.online.opponents import looked_ahead
 from training.engine.online.prompts import batch_of
 from training.engine.online.rewards import RewardSource
 from training.engine.online.rollout import Rollout, Sampler
+from training.engine.online.schedule import scheduled
 from training.engine.online.scored import Combine, Plan, Scored, Weigh
 from training.engine.online.vllm import importance
 from training.engine.ppo.actor_critic import ActorCritic, Outputs, Reference
 from training.engine.ppo.experience import Sequences, sequences
 from training.engine.ppo.learner import NotFinite, UpdateSettings, update
+from training.engine.ppo.shaping import ScoreScale
 from training.engine.sampling import Prompt
 
-_MEASURED_PROMPTS = 256
+_MEASURED = 256
+"""Completions that tell the reference's mean score."""
 
 _CHECKPOINT_COPIES = 3
 """A checkpoint holds the trained weights and AdamW's two moments."""
@@ -79,11 +81,9 @@ class OnlineLoop:
             weight_decay=self.context.number("weight_decay"),
         )
         total = self.plan.updates
-        self.scheduler: Any = get_scheduler(
-            self.context.text("schedule"),
-            self.optimizer,
-            num_warmup_steps=int(self.context.number("warmup") * total),
-            num_training_steps=total,
+        warmup = int(self.context.number("warmup") * total)
+        self.scheduler: Any = scheduled(
+            self.optimizer, self.context.text("schedule"), warmup, total
         )
         self._parameters = [*self.model.policy_parameters(), *critic]
         policy = self.model.policy_parameters()
@@ -161,14 +161,17 @@ class OnlineLoop:
         return told
 
     def _learn(self, scored: Scored, learning: bool) -> dict[str, float]:
+        experience = self.weigh(scored)
         return update(
             self._forward,
             self._parameters,
             self.optimizer,
-            self.weigh(scored),
-            self._settings_now(),
+            experience,
+            self._settings_now(scored.kl_coef),
             seed=(self.context.spec.seed, self.state.step),
             train_policy=learning,
+            # A critic on the policy's own states learns by its head alone.
+            resting=() if learning else self.model.policy_parameters(),
             backward=self.accelerator.backward,
             processes=self.accelerator.num_processes,
         )
@@ -182,7 +185,11 @@ class OnlineLoop:
             self._learn(scored, learning)
             return draw(scored)
 
-        return looked_ahead(self._parameters, self.optimizer, look)
+        # What is remembered of scores is of the steps that are taken.
+        scale, memory = replace(self.state.scale), dict(self.state.memory)
+        found = looked_ahead(self._parameters, self.optimizer, look)
+        self.state.scale, self.state.memory = scale, memory
+        return found
 
     def _judges(self) -> list[LearningReward]:
         """Return the reward models that learn along."""
@@ -197,26 +204,29 @@ class OnlineLoop:
     # --- sampling and scoring ----------------------------------------------------
 
     def _measure_reference(self) -> None:
-        """Score what the policy writes before it has learned anything, once."""
+        """Score what the policy writes before it has learned anything, once.
+
+        The scores are made as those that are learned from, of as many completions a
+        prompt; only their memory of earlier updates is none.
+        """
         scale = self.state.scale
         if not scale.kind.startswith("reference") or scale.count:
             return
         rollouts = self.sampler.sample(
-            self.prompts[:_MEASURED_PROMPTS],
-            1,
+            self.prompts[: max(_MEASURED // self.plan.samples, 1)],
+            self.plan.samples,
             seed=self.context.spec.seed,
             tick=lambda done: self._obey(),
         )
-        columns = [source.score(rollouts) for source in self.sources]
-        for source, column in zip(self.sources, columns, strict=True):
-            telling.require_scores(source.name, column, rollouts, self.state.step)
-        scale.measure(self.combine(torch.tensor(columns).T).tolist())
+        nothing = states.LoopState(0, replace(self.state.kl), ScoreScale())
+        scored = replace(self._score(rollouts), state=nothing)
+        scale.measure(self.combine(scored).tolist())
 
-    def _settings_now(self) -> UpdateSettings:
-        """Return the settings with the KL coefficient as it is steered."""
+    def _settings_now(self, kl_coef: float) -> UpdateSettings:
+        """Return the settings with the KL coefficient as it is steered and shared."""
         if not self.settings.kl_coef:
             return self.settings
-        return replace(self.settings, kl_coef=self.state.kl.value)
+        return replace(self.settings, kl_coef=kl_coef)
 
     def _sample(self, step: int) -> list[Rollout]:
         count = self.accelerator.num_processes

@@ -89,8 +89,7 @@ class Pipeline:
 
     def __call__(self, scored: Scored) -> Experience:
         """Return an update's experience."""
-        rewards = self._transformed(scored)
-        scores = shape(self._combined(rewards, scored), scored, self.settings.shaping)
+        scores = shape(self.scores(scored), scored, self.settings.shaping)
         if self.row.duel != "none":
             return self._duelled(scores, scored)
         if self.row.baseline == "critic":
@@ -118,6 +117,10 @@ class Pipeline:
                 experience, weights = experience.select(rows), weights[rows]
         scored.told["selected/share"] = len(rows) / len(scores)
         return replace(experience, advantages=experience.advantages * weights[:, None])
+
+    def scores(self, scored: Scored) -> Tensor:
+        """Return one score a completion, transformed and combined, (N,)."""
+        return self._combined(self._transformed(scored), scored)
 
     def _duelled(self, scores: Tensor, scored: Scored) -> Experience:
         """Return an update whose gradient is that of a preference loss."""

@@ -16,7 +16,13 @@ from transformers import (
 )
 
 from training.engine.models import Loaded
-from training.engine.sampling import Prompt, clean, prompt_ids, stop_ids
+from training.engine.sampling import (
+    UNCHANGED,
+    Prompt,
+    clean,
+    prompt_ids,
+    stop_ids,
+)
 
 
 @dataclass(frozen=True)
@@ -164,18 +170,24 @@ class LocalSampler:
         output = model.generate(
             input_ids=ids.to(self._device),
             attention_mask=mask.to(self._device),
-            max_new_tokens=self._drawing.max_new_tokens,
-            do_sample=True,
-            temperature=self._drawing.temperature,
-            top_p=1.0,
-            top_k=0,
             eos_token_id=stop_ids(self._loaded),
             pad_token_id=pad,
             logits_processor=self._processors(mask.to(self._device)),
+            **(UNCHANGED | self._whole()),
         )
         model.train(was_training)
         rows: list[list[int]] = output[:, width:].tolist()
         return rows
+
+    def _whole(self) -> dict[str, Any]:
+        """Return how `generate` draws from the whole distribution."""
+        return {
+            "max_new_tokens": self._drawing.max_new_tokens,
+            "do_sample": True,
+            "temperature": self._drawing.temperature,
+            "top_p": 1.0,
+            "top_k": 0,
+        }
 
     def _processors(self, mask: Tensor) -> LogitsProcessorList | None:
         """Return what changes the logits of a batch with this prompt mask, (B, P)."""

@@ -96,5 +96,5 @@ class Scored:
 
 Weigh = Callable[[Scored], Experience]
 """Turns rewards into advantages: a critic's, or a group's."""
-Combine = Callable[[Tensor], Tensor]
-"""Turns rewards (N, K) into scores (N,)."""
+Combine = Callable[[Scored], Tensor]
+"""Turns an update's rewards into scores, before they are shaped, (N,)."""

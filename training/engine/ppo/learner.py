@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -141,6 +141,9 @@ def losses(
     loss = policy if train_policy else policy * 0.0
     if train_policy and settings.kl_coef:
         tie = _tie(outputs, part, settings.kl_estimator)
+        if settings.kl_estimator != "whole":
+            # Estimated from drawn tokens, so it needs their weights as rewards do.
+            tie = tie * part.weights
         penalty = reduce(
             tie if part.tied is None else tie * part.tied[:, None],
             mask,
@@ -213,6 +216,7 @@ def update(
     *,
     seed: tuple[int, ...],
     train_policy: bool = True,
+    resting: Sequence[nn.Parameter] = (),
     backward: Callable[[Tensor], None] = Tensor.backward,
     processes: int = 1,
 ) -> dict[str, float]:
@@ -222,6 +226,8 @@ def update(
         parameters: what the optimizer steps, for the gradient's length.
         seed: what the order of every pass is drawn from, with the pass's number.
         train_policy: False while the critic alone warms up.
+        resting: parameters that stay as they are in this update, whatever uses them:
+            without a gradient the optimizer neither decays them nor counts a step.
         processes: how many average their gradients.
     """
     sums: dict[str, float] = {}
@@ -248,6 +254,8 @@ def update(
                 backward(loss * processes)
                 for name, value in stats.items():
                     step[name] = step.get(name, torch.zeros_like(value)) + value
+            for parameter in resting:
+                parameter.grad = None
             norm = torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
             told = {n: float(across_processes(v)) for n, v in step.items()}
             told["grad_norm"] = float(norm)

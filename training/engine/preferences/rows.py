@@ -293,14 +293,17 @@ class Reader:
             else:
                 kept.append((str(row.get("row_id") or index), row))
         examples = []
-        for place, (row_id, row) in enumerate(kept):
-            prompt = _chat(row["prompt"])
+        prompts = [_chat(row["prompt"]) for _, row in kept]
+        strangers = strangers_of(prompts)
+        for (row_id, row), prompt, strange in zip(
+            kept, prompts, strangers, strict=True
+        ):
             (member,) = self.encoder.branches(
                 row_id, prompt, [_chat(row["completion"])]
             )
-            # A completion of the next row: what the policy says of answers to
-            # something else sets the level that good and bad are measured from.
-            other = _chat(kept[(place + 1) % len(kept)][1]["completion"])
+            # What the policy says of answers to something else sets the level that
+            # good and bad are measured from.
+            other = _chat(kept[strange][1]["completion"])
             (stranger,) = self.encoder.branches(row_id, prompt, [other])
             examples.append(
                 Example(
@@ -340,6 +343,24 @@ VIEWS: Mapping[str, tuple[str, ...]] = {
     "demonstrations": ("prompt", "completion"),
 }
 """What a file of each view must hold."""
+
+
+def strangers_of(prompts: Sequence[Messages]) -> list[int]:
+    """Return for each row the next one, in a circle, with another prompt.
+
+    Completions of one prompt often stand in neighbouring rows, and those are no
+    strangers. Where all prompts are equal it is the next row.
+    """
+    count = len(prompts)
+    found = [(place + 1) % count for place in range(count)]
+    if all(prompt == prompts[0] for prompt in prompts):
+        return found
+    # From the back, twice round: a row passes on whom the next one of its prompt has.
+    for place in [*reversed(range(count))] * 2:
+        after = (place + 1) % count
+        if prompts[after] == prompts[place]:
+            found[place] = found[after]
+    return found
 
 
 def _chat(value: Any) -> Messages:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Features:
         users: whose opinion is asked, -1 for nobody's, shape (U,).
         latent: the user's latent state, shape (U, Z); None means the prior's mean.
         numbers: what somebody rated of each completion, shape (U, F).
-        vocabulary: the language-model head of the backbone, if it has one.
+        vocabulary: states to logits as the backbone has them, if it has such a head.
     """
 
     last: Tensor
@@ -37,7 +37,7 @@ class Features:
     users: Tensor | None = None
     latent: Tensor | None = None
     numbers: Tensor | None = None
-    vocabulary: nn.Module | None = None
+    vocabulary: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from transformers import AutoModel, AutoModelForCausalLM, PreTrainedModel
 
 from training.engine.errors import FixableError
 from training.engine.layout import Layout
+from training.engine.logprobs import unwrapped, vocabulary_logits
 from training.engine.registry.rewards_algebra import Aggregation, Loss, Map
 from training.engine.rewards.aggregation import combine
 from training.engine.rewards.heads import Features, Output
@@ -184,10 +186,10 @@ class RewardModel(PreTrainedModel):
             vocabulary=self._vocabulary(),
         )
 
-    def _vocabulary(self) -> torch.nn.Module | None:
+    def _vocabulary(self) -> Callable[[Tensor], Tensor] | None:
         if "vocabulary" not in self.head.wants:
             return None
-        return self.backbone.get_output_embeddings()
+        return partial(vocabulary_logits, unwrapped(self.backbone))
 
     def value(self, output: Output) -> Tensor:
         """Return the one number that is reported of each sequence, (U,)."""

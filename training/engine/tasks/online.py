@@ -12,13 +12,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast
 
-from torch import Tensor, tensor
-
 from training.engine import registry
 from training.engine.context import RunContext, TaskResult
 from training.engine.errors import FixableError
 from training.engine.online import setup
-from training.engine.online.combine import weighted
 from training.engine.online.heldout import safety_check
 from training.engine.online.opponents import Opponents
 from training.engine.online.parts import PartRewards, SegmentReward
@@ -90,14 +87,12 @@ def run(context: RunContext) -> TaskResult:
             ),
         )
 
-    def combine(rewards: Tensor) -> Tensor:
-        return weighted(rewards, tensor(numbers.weights))
-
+    pipeline = Pipeline(row, numbers, references, parts_of)
     return setup.run(
         context,
         parts,
-        combine=combine,
-        weigh=Pipeline(row, numbers, references, parts_of),
+        combine=pipeline.scores,
+        weigh=pipeline,
         settings=settings,
         row=row,
         opponents=opponents,
