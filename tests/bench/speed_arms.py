@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import json
+import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import torch
 from datasets import Dataset
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
@@ -22,8 +24,9 @@ from trl.trainer.reward_config import RewardConfig
 from trl.trainer.reward_trainer import RewardTrainer
 
 from tests.bench.speed_data import BATCH, SEED, Rows
-from training.engine import loop
-from training.engine.cli import run_spec
+from training.engine import cli, loop
+from training.engine.layout import Branch, lay_out
+from training.engine.logprobs import token_logprobs
 from training.engine.models import Loaded, load_policy, load_reward
 from training.engine.spec import ModelPart
 from training.engine.tasks import dpo, reward_heads
@@ -58,13 +61,32 @@ class Spent:
     Attributes:
         reference: of these, the pass of the frozen reference before training.
         model: ours: the model's directory.
-        trainer: TRL's trainer, to ask for its loss, where that was asked for.
+        losses: TRL's: what was found of its trainer, where something was asked.
     """
 
     seconds: float
     reference: float = 0.0
     model: Path | None = None
-    trainer: Any = None
+    losses: Any = None
+
+
+def alone(side: Callable[[], Spent], part: ModelPart) -> Spent:
+    """Run one side in a process of its own, after a step that is not timed.
+
+    So neither finds the memory that the other left or pays for a first step.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context, _warm, (part,)) as pool:
+        return pool.submit(side).result()
+
+
+def _warm(part: ModelPart) -> None:
+    torch.set_num_threads(1)
+    model = load_policy(part, seed=SEED).model
+    items = [Branch((5, 6, 7), (word,) * 300) for word in (8, 9)]
+    token_logprobs(model, lay_out(items, pad_token_id=0)).sum().backward()
+    del model
+    gc.collect()
 
 
 class Clock:
@@ -124,19 +146,10 @@ def ours(data: Path, out: Path, size: Size, **method: Any) -> Spent:
         mock.patch.dict(os.environ, {"HONE_VAR": str(out / "var")}),
         redirect_stdout(sys.stderr),
     ):
-        code = run_spec(path, out)
-    give_back()
+        code = cli.main(["run", str(path), "--out", str(out)])
     if code:
         raise SystemExit(f"error: {out} ended with code {code}; see its status.json")
     return Spent(training.seconds + frozen.seconds, frozen.seconds, model=out / "model")
-
-
-def give_back() -> None:
-    """Return freed memory to the system, so that one side's is not the other's."""
-    gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:  # the GNU library has it
-        trim(0)
 
 
 def apart(*args: Any, **method: Any) -> Spent:
@@ -164,7 +177,11 @@ def stock(out: Path, size: Size) -> dict[str, Any]:
     }
 
 
-def trl_dpo(rows: Rows, out: Path, size: Size, *, keep: bool = False) -> Spent:
+Look = Callable[[Any], Any]
+"""Asks a trainer that has trained for something."""
+
+
+def trl_dpo(rows: Rows, out: Path, size: Size, *, look: Look | None = None) -> Spent:
     """Train DPO on TRL's trainer."""
     loaded = load_policy(size.part, seed=SEED)
     return _timed(
@@ -175,11 +192,11 @@ def trl_dpo(rows: Rows, out: Path, size: Size, *, keep: bool = False) -> Spent:
             train_dataset=conversational(rows),
             processing_class=loaded.tokenizer,
         ),
-        keep,
+        look,
     )
 
 
-def trl_reward(rows: Rows, out: Path, size: Size, *, keep: bool = False) -> Spent:
+def trl_reward(rows: Rows, out: Path, size: Size, *, look: Look | None = None) -> Spent:
     """Train a reward model on TRL's trainer."""
     loaded: Loaded = load_reward(size.part, seed=SEED)
     return _timed(
@@ -189,11 +206,11 @@ def trl_reward(rows: Rows, out: Path, size: Size, *, keep: bool = False) -> Spen
             train_dataset=conversational(rows),
             processing_class=loaded.tokenizer,
         ),
-        keep,
+        look,
     )
 
 
-def _timed(build: Callable[[], Any], keep: bool) -> Spent:
+def _timed(build: Callable[[], Any], look: Look | None) -> Spent:
     trainer = build()
     began = time.process_time()
     trainer.train()
@@ -201,7 +218,7 @@ def _timed(build: Callable[[], Any], keep: bool) -> Spent:
     # AdamW's moments are half of the memory, and the loss needs none of them.
     trainer.optimizer = None
     trainer.model.zero_grad()
-    return Spent(spent, trainer=trainer if keep else None)
+    return Spent(spent, losses=look(trainer) if look else None)
 
 
 def conversational(rows: Rows) -> Dataset:

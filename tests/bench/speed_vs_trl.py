@@ -9,6 +9,7 @@ for bfloat16 and gradient checkpointing, which are off. Time is the process's CP
 seconds on one thread, from the first step to the last. The pass of the frozen reference
 counts: ours runs it once for all epochs, TRL's at every step. Tokens are those of both
 completions with their prompt each, without padding.
+Each side has processes of its own, in which a step that is not timed goes before.
 Afterwards TRL's trainer and our losses look at the trained model: they must agree.
 
 The pairs are trained in parts, ours and TRL's by turns, so that what else the machine
@@ -40,15 +41,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tests.bench.speed_arms import (
     BETA,
     Size,
     Spent,
+    alone,
     apart,
-    give_back,
     ours,
     trl_dpo,
     trl_reward,
@@ -65,9 +65,7 @@ from tests.bench.speed_data import (
 from tests.bench.speed_losses import Losses, dpo_losses, reward_losses
 from tests.engine.support import write_rows
 from training.engine.data import read_pairs
-from training.engine.layout import Branch, lay_out
-from training.engine.logprobs import token_logprobs
-from training.engine.models import Loaded, load_policy
+from training.engine.models import load_policy
 from training.engine.spec import ModelPart
 from training.engine.tokens import PairTokens, pair_tokens, tokenize
 
@@ -139,12 +137,7 @@ def main() -> int:
     parser.add_argument("--prompts", nargs="*", default=["multi-turn", "short"])
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    loaded = load_policy(ModelPart(source=arguments.model), seed=SEED)
-    warm(loaded)
-    tokenizer = loaded.tokenizer
-    del loaded
-    give_back()
+    tokenizer = load_policy(ModelPart(source=arguments.model), seed=SEED).tokenizer
     found: list[Comparison] = []
     for what in arguments.only:
         for prompts in arguments.prompts:
@@ -155,12 +148,6 @@ def main() -> int:
         told = [{**asdict(one), "ratio": one.ratio} for one in found]
         arguments.json.write_text(json.dumps(told, indent=1))
     return 0 if all(one.reached for one in found) else 1
-
-
-def warm(loaded: Loaded) -> None:
-    """Take one step that is not timed: the first of a process is slower."""
-    items = [Branch((5, 6, 7), (8,) * 60), Branch((5, 6, 7), (9,) * 60)]
-    token_logprobs(loaded.model, lay_out(items, pad_token_id=0)).sum().backward()
 
 
 def compare(
@@ -179,7 +166,6 @@ def compare(
         with tempfile.TemporaryDirectory() as folder:
             take_turns(found, part, Path(folder), arguments, tokenizer, number)
         print(f"after part {number + 1}: {found}", file=sys.stderr, flush=True)
-        give_back()
     return found
 
 
@@ -195,42 +181,44 @@ def take_turns(
     data = write_rows(out / "train.parquet", rows)
     model = ModelPart(source=arguments.model)
     size = Size(model, arguments.epochs, arguments.longest, arguments.micro)
-    # Only the first part's losses are looked at, so only its trainer is kept.
-    sides = SIDES[found.what](data, rows, out, size, number == 0)
+    sides = SIDES[found.what](data, rows, out, size)
     spent: dict[str, Spent] = {}
     for side in ("ours", "theirs") if number % 2 == 0 else ("theirs", "ours"):
-        spent[side] = sides[side]()
+        run = sides[side]
+        check = LOSSES.get(found.what)
+        if side == "theirs" and number == 0 and check is not None:
+            first = _pairs(data, tokenizer)[: 2 * BATCH]
+            look = {"trained": spent["ours"].model, "part": model, "rows": first}
+            run = functools.partial(run, look=functools.partial(check, **look))
+        spent[side] = alone(run, model)
     found.ours_seconds += spent["ours"].seconds
     found.reference_seconds += spent["ours"].reference
     found.theirs_seconds += spent["theirs"].seconds
     found.tokens += tokens_of(found.what, data, rows, tokenizer) * arguments.epochs
-    check = {"dpo": dpo_losses, "reward": reward_losses}.get(found.what)
-    if check is not None and number == 0:
-        first = _pairs(data, tokenizer)[: 2 * BATCH]
-        assert spent["ours"].model is not None
-        found.losses = check(spent["theirs"].trainer, spent["ours"].model, model, first)
+    found.losses = found.losses or spent["theirs"].losses
 
 
-Sides = dict[str, Callable[[], Spent]]
+LOSSES: dict[str, Callable[..., Losses]] = {"dpo": dpo_losses, "reward": reward_losses}
+Sides = dict[str, Callable[..., Spent]]
 
 
-def _dpo(data: Path, rows: Rows, out: Path, size: Size, keep: bool) -> Sides:
+def _dpo(data: Path, rows: Rows, out: Path, size: Size) -> Sides:
     method = {"task": "dpo", "preset": "dpo", "params": {"beta": BETA}}
     return {
         "ours": functools.partial(ours, data, out / "ours", size, **method),
-        "theirs": functools.partial(trl_dpo, rows, out / "trl", size, keep=keep),
+        "theirs": functools.partial(trl_dpo, rows, out / "trl", size),
     }
 
 
-def _reward(data: Path, rows: Rows, out: Path, size: Size, keep: bool) -> Sides:
+def _reward(data: Path, rows: Rows, out: Path, size: Size) -> Sides:
     method = {"task": "reward", "preset": "reward-bt"}
     return {
         "ours": functools.partial(ours, data, out / "ours", size, **method),
-        "theirs": functools.partial(trl_reward, rows, out / "trl", size, keep=keep),
+        "theirs": functools.partial(trl_reward, rows, out / "trl", size),
     }
 
 
-def _lists(data: Path, rows: Rows, out: Path, size: Size, keep: bool) -> Sides:
+def _lists(data: Path, rows: Rows, out: Path, size: Size) -> Sides:
     method = {"task": "reward", "preset": "reward-plackett-luce"}
     return {
         "ours": functools.partial(ours, data, out / "ours", size, **method),
@@ -238,7 +226,7 @@ def _lists(data: Path, rows: Rows, out: Path, size: Size, keep: bool) -> Sides:
     }
 
 
-SIDES: dict[str, Callable[[Path, Rows, Path, Size, bool], Sides]] = {
+SIDES: dict[str, Callable[[Path, Rows, Path, Size], Sides]] = {
     "dpo": _dpo,
     "reward": _reward,
     "lists": _lists,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from training.engine import registry
+from training.engine.allocator import keep_freed_memory
 from training.engine.context import RunContext, TaskResult
 from training.engine.control import Control, watch_parent
 from training.engine.errors import FixableError, Interrupted, full_disk
@@ -80,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         watch_parent()
     earlier = [arguments.out] if arguments.resume else []
     earlier += arguments.resume_from
+    keep_freed_memory()
     return run_spec(arguments.spec, arguments.out, resume_from=tuple(earlier))
 
 
