@@ -36,6 +36,8 @@ ASKS = (
 )
 PARAMS = {
     "rule": "lexicon",
+    # A share of words is some hundredths; times ten it outweighs the tie.
+    "rule_weight": 10.0,
     "prompts_per_update": 16,
     "max_new_tokens": 32,
     "max_prompt_tokens": 64,
@@ -46,7 +48,7 @@ PARAMS = {
     "learning_rate": 2e-4,
     "critic_learning_rate": 1e-3,
     "critic": "shared",
-    "kl_coef": 0.02,
+    "kl_coef": 0.1,
     "warmup": 0.0,
     "schedule": "constant",
     "epochs": 100,

@@ -41,12 +41,14 @@ class Size:
     Attributes:
         micro: pairs of a forward pass; ``BATCH`` of them make an optimiser step.
         longest: tokens of the longest sequence.
+        dtype: of the arithmetic; the weights that learn are in float32 on both sides.
     """
 
     part: ModelPart
     epochs: int
     longest: int
     micro: int
+    dtype: str
 
     @property
     def passes(self) -> int:
@@ -56,7 +58,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Spent:
-    """CPU seconds of one side, and what it left.
+    """Seconds of one side, as `now` counts them, and what it left.
 
     Attributes:
         reference: of these, the pass of the frozen reference before training.
@@ -80,17 +82,32 @@ def alone(side: Callable[[], Spent], part: ModelPart) -> Spent:
         return pool.submit(side).result()
 
 
+def now() -> float:
+    """Return the process's CPU seconds; with an accelerator, seconds of the clock.
+
+    All that was asked of the accelerator is done by then.
+    """
+    if not torch.cuda.is_available():
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
+
+
 def _warm(part: ModelPart) -> None:
     torch.set_num_threads(1)
-    model = load_policy(part, seed=SEED).model
+    model: torch.nn.Module = load_policy(part, seed=SEED).model
+    if torch.cuda.is_available():
+        model.to("cuda")
     items = [Branch((5, 6, 7), (word,) * 300) for word in (8, 9)]
     token_logprobs(model, lay_out(items, pad_token_id=0)).sum().backward()
     del model
     gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 class Clock:
-    """Adds up the CPU seconds of the functions it is put around."""
+    """Adds up the seconds of the functions it is put around."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -101,11 +118,11 @@ class Clock:
         plain = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            began = time.process_time()
+            began = now()
             try:
                 return plain(*args, **kwargs)
             finally:
-                self.seconds += time.process_time() - began
+                self.seconds += now() - began
 
         with mock.patch.object(owner, name, timed):
             yield
@@ -132,7 +149,7 @@ def ours(data: Path, out: Path, size: Size, **method: Any) -> Spent:
     spec = {
         "version": 1,
         "seed": SEED,
-        "model": {"source": size.part.source},
+        "model": {"source": size.part.source, "dtype": size.dtype},
         "data": {"train": str(data)},
         "params": params,
         **method,
@@ -168,7 +185,8 @@ def stock(out: Path, size: Size) -> dict[str, Any]:
         "num_train_epochs": size.epochs,
         "max_length": size.longest,
         "learning_rate": RATE,
-        "bf16": False,
+        "bf16": size.dtype == "bfloat16",
+        "use_cpu": not torch.cuda.is_available(),
         "gradient_checkpointing": False,
         "save_strategy": "no",
         "report_to": [],
@@ -212,9 +230,9 @@ def trl_reward(rows: Rows, out: Path, size: Size, *, look: Look | None = None) -
 
 def _timed(build: Callable[[], Any], look: Look | None) -> Spent:
     trainer = build()
-    began = time.process_time()
+    began = now()
     trainer.train()
-    spent = time.process_time() - began
+    spent = now() - began
     # AdamW's moments are half of the memory, and the loss needs none of them.
     trainer.optimizer = None
     trainer.model.zero_grad()

