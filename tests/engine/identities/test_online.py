@@ -144,9 +144,9 @@ def test_worst_group_brings_opposed_groups_together() -> None:
         chosen = rule(means[None, :])
         group = int((means - chosen).abs().argmin())
         assert rule.means == means.tolist()
-        logits = ascend(logits, rewards[:, group] / beta, tie, 2 / (20 + step) ** 0.75)
+        logits = ascend(logits, rewards[:, group] / beta, tie, 2 / (20 + step))
     means = torch.softmax(logits, -1) @ rewards
-    assert abs(float(means[0] - means[1])) < 0.01
+    assert abs(float(means[0] - means[1])) < 3e-4
     average = torch.softmax(
         tie.log() + rewards @ torch.full((2,), 0.5).double() / beta, 0
     )
@@ -380,14 +380,15 @@ def test_self_play_of_a_cycle_averages_to_uniform() -> None:
     beats = torch.tensor(
         [[0.5, 1.0, 0.0], [0.0, 0.5, 1.0], [1.0, 0.0, 0.5]], dtype=torch.float64
     )
-    logits = torch.tensor([0.5, 0.0, -0.5], dtype=torch.float64)
-    total = torch.zeros(3, dtype=torch.float64)
-    steps = 8000
+    table, logits, total = beats.tolist(), [0.1, 0.0, -0.1], [0.0] * 3
+    steps = 200_000
     for _ in range(steps):
-        policy = torch.softmax(logits, -1)
-        total += policy / steps
-        logits = logits + 0.02 * (beats @ policy)
-    assert torch.allclose(total, torch.full((3,), 1 / 3).double(), atol=5e-3)
+        weights = [math.exp(x - logits[0]) for x in logits]
+        policy = [x / sum(weights) for x in weights]
+        for i, row in enumerate(table):
+            total[i] += policy[i] / steps
+            logits[i] += 0.01 * sum(a * b for a, b in zip(row, policy, strict=True))
+    assert total == pytest.approx([1 / 3] * 3, abs=3e-4)
     # The estimate in a group is what its members' table says.
     found = transforms.mean_over_others(beats, torch.zeros(3), alone=0.5)
     assert torch.allclose(found, torch.full((3,), 0.5).double())
