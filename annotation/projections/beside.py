@@ -1,4 +1,4 @@
-"""What else an answer says of a comparison: why, which side is unsafe, and ratings."""
+"""What else an answer says of a comparison: why, what is unsafe, edits, ratings."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from annotation.judgments import Choose, Compare, Rate, WrittenText
 from annotation.projections.judge import belongs
-from annotation.projections.rows import Answered
+from annotation.projections.rows import Answered, Messages
 
 UNSAFE, SAFE = "unsafe", "safe"
 """Categories of a `choose` about a completion that say whether it is unsafe."""
@@ -25,6 +25,19 @@ def rationale_of(answer: Answered, place: int) -> str | None:
         and belongs(text, verdict, place)
     ]
     return "\n".join(found) or None
+
+
+def edited(answer: Answered, completion: UUID) -> Messages | None:
+    """Return what somebody wrote in a completion's place, the last text; or None."""
+    said = [
+        text.content
+        for text in answer.judgments
+        if isinstance(text, WrittenText)
+        and text.role == "edit"
+        and text.completion == completion
+        and text.content.strip()
+    ]
+    return [{"role": "assistant", "content": said[-1]}] if said else None
 
 
 def unsafe(answer: Answered, completion: UUID) -> bool | None:

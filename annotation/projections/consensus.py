@@ -8,6 +8,7 @@ from typing import Any
 
 from annotation.projections.pair_rows import PairRow
 from annotation.projections.reliability import MODEL, Reliability
+from annotation.projections.rows import Messages
 
 CONSENSUS, RELIABILITY = "consensus@1", "reliability@1"
 ANNOTATOR = "consensus"
@@ -103,6 +104,8 @@ def _one(
         calibration=sample.calibration,
         rejected_prompt=sample.rejected_prompt,
         rationale=None if turned else sample.rationale,
+        chosen_edited=_edited(rows, sample.chosen_id),
+        rejected_edited=_edited(rows, sample.rejected_id),
         chosen_unsafe=_unsafe(rows, sample.chosen_id),
         rejected_unsafe=_unsafe(rows, sample.rejected_id),
         **_ratings(rows, sample.chosen_id),
@@ -137,6 +140,15 @@ def _largest_opinion(rows: list[PairRow], first: str) -> float:
         toward = _toward(row, first)
         weights[0.5 if toward == 0.5 else float(toward > 0.5)] += row.weight
     return max(weights.values())
+
+
+def _edited(rows: list[PairRow], completion: str) -> Messages | None:
+    """Return what the first row with an edit of a completion has in its place."""
+    said = (
+        row.chosen_edited if row.chosen_id == completion else row.rejected_edited
+        for row in rows
+    )
+    return next((text for text in said if text), None)
 
 
 def _unsafe(rows: list[PairRow], completion: str) -> bool | None:

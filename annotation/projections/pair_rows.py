@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from annotation.projections.beside import factors_of, rationale_of, unsafe
+from annotation.projections.beside import edited, factors_of, rationale_of, unsafe
 from annotation.projections.contexts import condition_of, spoken_of
 from annotation.projections.rows import Answered, Messages, Row, about
 
@@ -23,6 +23,7 @@ class PairRow(Row):
         rejected_prompt: messages beside it, all of the prompt; `contexts.context_of`
         is their inverse.
     rationale: why, in the annotator's words (compare).
+    *_edited: what the same answer writes in the side's place; null if nothing.
     *_unsafe: whether the same answer calls the side unsafe; null if it says neither.
     factors, *_factors: criteria that the same answer rates both sides by, and how;
         null if there is none. margins: their differences, the pair's own left out.
@@ -54,6 +55,8 @@ class PairRow(Row):
     calibration: Messages | None = None
     rejected_prompt: Messages | None = None
     rationale: str | None = None
+    chosen_edited: Messages | None = None
+    rejected_edited: Messages | None = None
     chosen_unsafe: bool | None = None
     rejected_unsafe: bool | None = None
     factors: list[str] = field(default_factory=list)
@@ -96,6 +99,8 @@ def row_of(
         calibration=spoken_of(answer.context, "calibration"),
         rejected_prompt=spoken_of(answer.context, "rejected_prompt"),
         rationale=rationale_of(answer, places[0]),
+        chosen_edited=edited(answer, better),
+        rejected_edited=edited(answer, worse),
         chosen_unsafe=unsafe(answer, better),
         rejected_unsafe=unsafe(answer, worse),
         factors=list(rated.names),

@@ -29,9 +29,9 @@ from training.engine.preferences import columns as col
 from training.engine.preferences.rows import VIEWS as PREFERENCE_VIEWS
 from training.engine.preferences.rows import strangers_of
 from training.engine.registry.algebra import Objective
+from training.engine.registry.fits import makers
 from training.engine.registry.further import further_models
 from training.engine.registry.rewards_algebra import RewardRow
-from training.engine.rewards.build import SECOND_STAGE
 from training.engine.rewards.rows import VIEWS as REWARD_VIEWS
 
 Row = dict[str, Any]
@@ -98,6 +98,8 @@ CHANGES: dict[str, Callable[[Row], Any]] = {
     "calibration": answer("good garden"),
     "reference": answer("good garden"),
     "rationale": lambda row: "A short one.",
+    "chosen_edited": answer("a kind garden and " * 9),
+    "rejected_edited": answer("a kind garden and " * 9),
     "context": lambda row: "Be a garden.",
     "principle": lambda row: "The answer is a list.",
     "label": lambda row: (
@@ -175,8 +177,8 @@ class Probe:
             others = {model.name for model in further_models(preset)} | {*preset.models}
             parts["reference"] = {"source": str(self.policy)}
             parts["models"] = {name: {"source": str(self.policy)} for name in others}
-        if preset.name in SECOND_STAGE:
-            parts["source"] = str(self.stages[SECOND_STAGE[preset.name]])
+        if stage := makers(preset, "model"):
+            parts["source"] = str(self.stages[stage[0]])
         spec = self.space.spec(
             preset.task,
             preset=preset.name,

@@ -14,8 +14,8 @@ from tests.engine.reward_rows import items, reward_pair, write_reward_views
 from tests.engine.support import Finished, Workspace, say, write_rows
 from training.engine import registry
 from training.engine.models import load_reward
+from training.engine.registry.fits import makers
 from training.engine.registry.rewards_algebra import RewardRow
-from training.engine.rewards.build import SECOND_STAGE
 from training.engine.rewards.contract import Scorer
 from training.engine.rewards.model import HEAD_FILE, RewardModel
 from training.engine.spec import ModelPart
@@ -45,8 +45,9 @@ def train(space: Workspace, views: dict[str, str], name: str, **parts: Any) -> F
     preset = registry.get(name)
     params = {key: value for key, value in SMALL.items() if key in _names(preset)}
     params |= {"batch_size": 4, "learning_rate": 1e-3} | parts.pop("params", {})
-    if name in SECOND_STAGE and "source" not in parts:
-        first = train(space, views, SECOND_STAGE[name])
+    stage = makers(registry.get(name), "model")
+    if stage and "source" not in parts:
+        first = train(space, views, stage[0])
         parts["source"] = str(first.out / "model")
     parts.setdefault("models", {n: {"source": "tiny:causal"} for n in preset.models})
     data = parts.pop("data", None) or {"train": views[str(preset.view)]}

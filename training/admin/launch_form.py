@@ -16,6 +16,7 @@ from training.admin.launch_boxes import LaunchBoxes, SnapshotChoice
 from training.engine.registry import Preset
 from training.engine.registry.further import further_models
 from training.models import ModelVersion, Snapshot, TrainingRun
+from training.services.fitting_models import offered
 from training.services.launching import launch
 from training.services.promoting import NAMES, base_model
 
@@ -87,11 +88,14 @@ class LaunchForm(LaunchBoxes):
         for name in ("judge", "reference"):
             role = "reward" if name == "judge" else "policy"
             field = cast("forms.ModelChoiceField[ModelVersion]", self.fields[name])
-            field.queryset = models.filter(role=role)
+            place = "reward" if name == "judge" else name
+            field.queryset = offered(preset, place, models.filter(role=role))
         self._set_judge()
         for further in further_models(preset):
             box = forms.ModelChoiceField(
-                queryset=models.filter(role=further.role),
+                queryset=offered(
+                    preset, further.name, models.filter(role=further.role)
+                ),
                 required=False,
                 label=further.title,
                 empty_label="none",

@@ -9,6 +9,7 @@ small models with large vocabularies is most of the work.
 from __future__ import annotations
 
 import types
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -20,9 +21,13 @@ from training.engine.layout import Layout
 from training.engine.spared import embedding_by_rows, looked_at
 
 Norm = Literal["sum", "mean"]
+Head = Callable[[Tensor], Tensor]
 
 LOGITS_AT_ONCE = 1 << 26
 """More logits than this are computed in parts, and again in the backward pass."""
+
+READ_AT_ONCE = 1 << 10
+"""Scored tokens whose logits are looked at together where no gradient is kept."""
 
 _TIMES = ("logit_scale", "lm_head_multiplier", "output_multiplier")
 OWN_HEAD = ("final_logit_softcapping", "logits_scaling", *_TIMES)
@@ -109,6 +114,35 @@ def _through_head(head: Any, hidden: Tensor, labels: Tensor) -> Tensor:
             for rows, wanted in zip(hidden.split(size), labels.split(size), strict=True)
         ]
     )
+
+
+def readout(
+    model: Any, layout: Layout, *, layers: bool = False
+) -> tuple[Tensor, Head, Tensor | None]:
+    """Return what M scored tokens are predicted from, and what makes logits of it.
+
+    Args:
+        layers: whether the outputs of all layers are wanted too, (L, M, H).
+    """
+    plain = unwrapped(model)
+    at = layout.rows, layout.columns
+    config = plain.config.get_text_config()
+    own = any(getattr(config, key, None) for key in OWN_HEAD)
+    found = (plain if own else plain.base_model)(
+        **layout.inputs(plain), output_hidden_states=layers
+    )
+    states = None
+    if layers:  # the first are the embeddings
+        states = torch.stack([state[at].float() for state in found.hidden_states[1:]])
+    if own:
+        return found.logits[at], lambda rows: rows, states
+    return found.last_hidden_state[at], plain.get_output_embeddings(), states
+
+
+def table(values: Tensor, layout: Layout) -> Tensor:
+    """Return what M scored tokens have as (N, T), 0 elsewhere."""
+    found = values.new_zeros(layout.mask.shape)
+    return found.index_put((layout.sequences, layout.indices), values)
 
 
 def sequence_logprobs(

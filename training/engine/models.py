@@ -7,7 +7,7 @@ is saved as an ordinary ``transformers`` directory.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from transformers import (
 from training.engine import tiny
 from training.engine.compat import gguf_parsed_once
 from training.engine.errors import FixableError
+from training.engine.events import write_json
 from training.engine.rendering import ensure_chat_template, ensure_pad_token
 from training.engine.rewards.model import (
     RewardModel,
@@ -243,11 +244,18 @@ def convert_gguf(gguf: Path) -> Path:
 
 
 def save_model(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, target: Path
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    target: Path,
+    *,
+    notes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
     """Write a complete model directory; a reader never sees half of one.
 
     Of several processes with the same weights, the first alone writes.
+
+    Args:
+        notes: what else is said of the model, by the name of a JSON file.
     """
     if os.environ.get("RANK", "0") != "0":
         return
@@ -258,6 +266,8 @@ def save_model(
         else:
             model.save_pretrained(staging.path)
         tokenizer.save_pretrained(staging.path)
+        for name, told in (notes or {}).items():
+            write_json(staging.path / name, told)
         staging.publish(replace=True)
     finally:
         staging.discard()

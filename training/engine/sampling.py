@@ -64,6 +64,7 @@ class Prompt:
         answer: what a rule holds completions against; empty where none does.
         direction: how much each reward counts here; empty where the run says so.
         bare: the prompt as reward models read it, where that is not the messages.
+        first: an answer that this asks to be bettered; empty where it asks for one.
     """
 
     prompt_id: str
@@ -71,6 +72,7 @@ class Prompt:
     answer: str = ""
     direction: tuple[float, ...] = ()
     bare: Messages | None = None
+    first: str = ""
 
     @property
     def judged(self) -> Messages:

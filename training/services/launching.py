@@ -12,16 +12,21 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from annotation.errors import HoneError, InvalidInput
+from annotation.errors import HoneError
 from annotation.models import Completion, Project, Prompt
 from training.engine.registry import Preset, PresetError, get, validate
-from training.engine.registry.further import further_models
 from training.engine.registry.tools import SNAPSHOT
 from training.models import ModelVersion, Snapshot, TrainingRun
 from training.services import artifacts, runs
+from training.services.fitting_models import (
+    check_fits,
+    check_further,
+    without_rows,
+)
 from training.services.frozen_facts import lacking
 from training.services.held_out import refuse_held_out
 from training.services.model_places import check_source
+from training.services.refusals import shown, unlaunchable
 
 DEFAULT_PRESETS = {
     "reward": "reward-bt",
@@ -136,6 +141,14 @@ def launch(
     model = _check_model(project, chosen, settings, model, reference)
     _check_snapshot(project, chosen, snapshot)
     _check_inputs(project, chosen, settings, given, snapshot)
+    check_fits(
+        chosen,
+        settings,
+        given.models,
+        judge=given.reward_model,
+        model=model,
+        reference=reference,
+    )
     refuse_held_out(
         chosen,
         project,
@@ -144,9 +157,9 @@ def launch(
         completions=given.completion_ids,
     )
     if not 0 <= seed < 2**31:
-        raise _invalid("seed", "a whole number from 0 to 2147483647", repr(seed))
+        raise unlaunchable("seed", "a whole number from 0 to 2147483647", repr(seed))
     if launcher not in LAUNCHERS:
-        raise _invalid("launcher", "one of " + ", ".join(LAUNCHERS), repr(launcher))
+        raise unlaunchable("launcher", "one of " + ", ".join(LAUNCHERS), repr(launcher))
     with transaction.atomic():
         run = TrainingRun.objects.create(
             project=project,
@@ -178,9 +191,11 @@ def check_preset(kind: str, preset: str, backend: str = "") -> Preset:
     except PresetError as error:
         raise from_preset(error) from error
     if chosen.task != kind:
-        raise _invalid("preset", f"a preset for {kind!r}", f"{preset!r}")
+        raise unlaunchable("preset", f"a preset for {kind!r}", f"{preset!r}")
     if backend and backend not in chosen.backends:
-        raise _invalid("backend", "one of " + ", ".join(chosen.backends), repr(backend))
+        raise unlaunchable(
+            "backend", "one of " + ", ".join(chosen.backends), repr(backend)
+        )
     return chosen
 
 
@@ -194,7 +209,7 @@ def check_params(preset: Preset, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def from_preset(error: PresetError) -> HoneError:
     """Return the registry's refusal as a domain error."""
-    return _invalid(error.field, error.expected, error.found, error.fix)
+    return unlaunchable(error.field, error.expected, error.found, error.fix)
 
 
 def _check_model(
@@ -205,10 +220,12 @@ def _check_model(
     reference: ModelVersion | None,
 ) -> ModelVersion:
     if model is None:
-        raise _invalid("model", f"the model to {_VERBS[preset.task]}", "none")
+        raise unlaunchable("model", f"the model to {_VERBS[preset.task]}", "none")
     for field, version in (("model", model), ("reference", reference)):
         if version is not None and version.project_id not in (None, project.pk):
-            raise _invalid(field, f"a model of {project.slug}", f"{version}, another's")
+            raise unlaunchable(
+                field, f"a model of {project.slug}", f"{version}, another's"
+            )
     role = {"generate": "policy", "score": "reward"}.get(preset.task)
     untrained = preset.task == "score" and preset.is_published
     if preset.produces == "policy" or untrained:
@@ -216,7 +233,7 @@ def _check_model(
     if preset.task == "evaluate":
         role = str(settings["role"])
     if role and model.role != role:
-        raise _invalid(
+        raise unlaunchable(
             "model", f"a {role} model to {_VERBS[preset.task]}", f"a {model.role} model"
         )
     return model
@@ -239,7 +256,7 @@ def _check_snapshot(
     needed = preset.is_trainable or preset.task == "evaluate"
     if snapshot is None:
         if needed:
-            raise _invalid(
+            raise unlaunchable(
                 "snapshot",
                 "a frozen snapshot",
                 "none",
@@ -247,9 +264,11 @@ def _check_snapshot(
             )
         return
     if snapshot.project_id != project.pk:
-        raise _invalid("snapshot", f"a snapshot of {project.slug}", "another project's")
+        raise unlaunchable(
+            "snapshot", f"a snapshot of {project.slug}", "another project's"
+        )
     if snapshot.state != Snapshot.State.READY:
-        raise _invalid(
+        raise unlaunchable(
             "snapshot",
             "a snapshot that is ready",
             f"one that is {snapshot.get_state_display()}",
@@ -257,19 +276,26 @@ def _check_snapshot(
         )
     view = preset.view or "pairs"
     if needed and snapshot.view != view:
-        raise _invalid("snapshot", f"the view {view!r}", repr(snapshot.view))
+        raise unlaunchable("snapshot", f"the view {view!r}", repr(snapshot.view))
     missing = lacking(preset, snapshot.manifest) if needed else None
     if missing is not None:
         name, remedy = missing
-        error = _invalid(
-            "snapshot",
-            f"rows with {name}, which {preset.title} needs",
-            f"none among the training rows of {snapshot.name}",
-            remedy,
+        raise shown(
+            unlaunchable(
+                "snapshot",
+                f"rows with {name}, which {preset.title} needs",
+                f"none among the training rows of {snapshot.name}",
+                remedy,
+            )
         )
-        # A form shows what was found beside its box, and no other advice.
-        error.fields[0]["value"] = f"{error.found}. {remedy}"
-        raise error
+    split = without_rows(preset, snapshot) if needed else None
+    if split is not None:
+        raise unlaunchable(
+            "snapshot",
+            f"rows of the split {split}, which {preset.title} needs",
+            f"none in {snapshot.name}",
+            f"Import prompts of the split {split}, or hold more of them out.",
+        )
 
 
 def _check_inputs(
@@ -282,13 +308,13 @@ def _check_inputs(
     if preset.task == "evaluate":
         _check_suite(settings)
     if preset.task == "generate" and not inputs.prompt_ids:
-        raise _invalid("inputs.prompt_ids", "at least one prompt", "none")
+        raise unlaunchable("inputs.prompt_ids", "at least one prompt", "none")
     if preset.task == "score" and not inputs.completion_ids:
-        raise _invalid("inputs.completion_ids", "at least one completion", "none")
-    _check_further(project, preset, inputs.models)
+        raise unlaunchable("inputs.completion_ids", "at least one completion", "none")
+    check_further(project, preset, inputs.models)
     named = inputs.reward_model or settings.get("reward_model") or inputs.models
     if settings.get("rule") == "none" and not named and preset.needs_reward:
-        raise _invalid(
+        raise unlaunchable(
             "inputs.reward_model",
             "a reward model or a rule that scores completions",
             "neither",
@@ -298,7 +324,7 @@ def _check_inputs(
         wanted = set(inputs.prompt_ids)
         found = Prompt.objects.filter(project=project, pk__in=wanted).count()
         if found != len(wanted):
-            raise _invalid(
+            raise unlaunchable(
                 "inputs.prompt_ids",
                 f"prompts of {project.slug}",
                 f"{len(wanted) - found} that it does not have",
@@ -307,7 +333,7 @@ def _check_inputs(
         ids = set(inputs.completion_ids)
         found = Completion.objects.filter(prompt__project=project, pk__in=ids).count()
         if found != len(ids):
-            raise _invalid(
+            raise unlaunchable(
                 "inputs.completion_ids",
                 f"completions of {project.slug}",
                 f"{len(ids) - found} that it does not have",
@@ -317,37 +343,19 @@ def _check_inputs(
     if inputs.reward_model is not None:
         judge = ModelVersion.objects.filter(pk=inputs.reward_model).first()
         if judge is None or judge.project_id not in (None, project.pk):
-            raise _invalid(
+            raise unlaunchable(
                 "inputs.reward_model", f"a model of {project.slug}", "no such model"
             )
         if judge.role != ModelVersion.Role.REWARD:
-            raise _invalid("inputs.reward_model", "a reward model", f"a {judge.role}")
-
-
-def _check_further(project: Project, preset: Preset, given: Mapping[str, UUID]) -> None:
-    """Refuse further models that the method does not know, or that do not fit."""
-    known = {model.name: model for model in further_models(preset)}
-    for name in given:
-        if name not in known:
-            listed = ", ".join(known) or "none"
-            raise _invalid(f"inputs.models.{name}", f"one of: {listed}", repr(name))
-    for name, model in known.items():
-        path = f"inputs.models.{name}"
-        if name not in given:
-            if model.required:
-                raise _invalid(path, f"a {model.role} model", "none", model.help)
-            continue
-        found = ModelVersion.objects.filter(pk=given[name]).first()
-        if found is None or found.project_id not in (None, project.pk):
-            raise _invalid(path, f"a model of {project.slug}", "no such model")
-        if found.role != model.role:
-            raise _invalid(path, f"a {model.role} model", f"a {found.role} model")
+            raise unlaunchable(
+                "inputs.reward_model", "a reward model", f"a {judge.role}"
+            )
 
 
 def _check_suite(settings: Mapping[str, Any]) -> None:
     """Refuse a published test set that is not there, and files named by their place."""
     if settings["suite_file"] is not None:
-        raise _invalid(
+        raise unlaunchable(
             "params.suite_file",
             "nothing: a published test set is found by the name of its suite",
             "a path",
@@ -363,20 +371,10 @@ def _shape(shape: type[Shape], value: Any, field: str) -> Shape:
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join([field, *(str(part) for part in first["loc"])])
-        raise _invalid(path, first["msg"], repr(first["input"])[:200]) from error
+        raise unlaunchable(path, first["msg"], repr(first["input"])[:200]) from error
 
 
 def _name(preset: Preset, model: ModelVersion, snapshot: Snapshot | None) -> str:
     link = "from" if preset.is_trainable else "of"
     data = f" on {snapshot.name}" if snapshot else ""
     return f"{preset.title} {link} {model.name}{data}"
-
-
-def _invalid(field: str, expected: str, found: str, fix: str = "") -> InvalidInput:
-    return InvalidInput(
-        f"The run cannot be launched: its {field} is not right.",
-        expected=expected,
-        found=found,
-        fix=fix or f"Correct {field}.",
-        fields=[{"path": field, "message": f"expected {expected}", "value": found}],
-    )

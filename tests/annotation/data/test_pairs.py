@@ -92,6 +92,8 @@ def test_reasons_and_unsafe_sides_stand_beside_a_comparison() -> None:
     (row,) = pairs_of(answered(judgments))
     assert row.rationale == "B is calmer.\nB is shorter."
     assert (row.chosen_unsafe, row.rejected_unsafe) == (False, True)
+    mended = [{"role": "assistant", "content": "Better."}]
+    assert (row.chosen_edited, row.rejected_edited) == (None, mended)
     assert judgments_of([row]) == {row.src[0]: judgments[0]}
     (bare,) = pairs_of(answered(judgments[:1]))
     assert (bare.rationale, bare.chosen_unsafe) == (None, None)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from math import exp, log
 
 from tests.engine.identities.plain import (
+    DEGREES,
     EXTRAS,
     FACTORS,
     FIXED,
@@ -307,6 +308,16 @@ def kto(c: Case) -> float:
     return weight * (1 - sig((1 if good else -1) * c["beta"] * (c.now.s(c.at) - level)))
 
 
+def degrees(c: Case) -> float:
+    copies = [c.good, *(EXTRAS[f"degree_{k}"][c.at] for k in (1, 2, 3))]
+    told = [
+        log(sum(map(exp, DEGREES[i]))) - DEGREES[i][k]
+        for k, i in enumerate(copies)
+        if i >= 0
+    ]
+    return -ls(c.z) + c["gamma"] * sum(told) / len(told)
+
+
 def dpo(c: Case) -> float:
     return -ls(c.z)
 
@@ -372,6 +383,8 @@ EQUATIONS: dict[str, Callable[[Case], float]] = {
     "steerlm2": steerlm2,
     "copg-lists": copg_lists,
     "sft": lambda c: -c.now.mean(c.at),
+    "seq2seq-reward": lambda c: -c.now.mean(c.good),
+    "sspo": degrees,
     "poft": poft,
     "kto": kto,
 }

@@ -22,6 +22,9 @@ EXTRAS = {
     "calibration": [6, -1, 7],
     "rationale": [7, 6, -1],
     "mismatched": [6, 7, 3],
+    "degree_1": [6, 1, -1],
+    "degree_2": [7, -1, 3],
+    "degree_3": [1, 5, -1],
 }
 Rows = list[list[float]]
 
@@ -37,6 +40,8 @@ FACTORS = {
     "divergence_mask": tokens(21, 0.0, 2.0),
     "divergence": tokens(22, -1.0, 0.0),
 }
+DEGREES = [tokens(23 + i, -1.0, 1.0)[3][:4] for i in range(len(LENGTHS))]
+"""What a classifier says of each sequence: a number for each of four degrees."""
 VALUES = {
     "pairs": [[0.9, 0.2], [0.55, 0.5], [0.3, 0.7]],
     # Two of the first list are equal; absent members have a value that counts nowhere.

@@ -86,6 +86,7 @@ def fixed_batch(view: str) -> Batch:
             "calibration": torch.tensor([6, 7, 6][:size]),
             "rationale": torch.tensor([7, 6, 7][:size]),
             "mismatched": torch.tensor([6, 7, 6][:size]),
+            **{f"degree_{k}": torch.tensor([k, 7, -1][:size]) for k in (1, 2, 3)},
         },
         lengths=lengths,
     )
@@ -97,7 +98,10 @@ def fixed_batch(view: str) -> Batch:
         "divergence": -draw(*shape, seed=26).abs(),
     }
     return replace(
-        batch, policy=batch.policy + 0.1 * draw(*shape, seed=23), weights=masks
+        batch,
+        policy=batch.policy + 0.1 * draw(*shape, seed=23),
+        weights=masks,
+        read={"degrees": draw(count, 4, seed=27)},
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tests.engine.identities.equations import EQUATIONS
 from tests.engine.identities.plain import (
+    DEGREES,
     EXTRAS,
     FACTORS,
     FIXED,
@@ -83,6 +84,7 @@ def batch_of(view: str, link: str, policy: Tensor) -> Batch:
         extras={name: torch.tensor(found) for name, found in EXTRAS.items()},
         columns={n: torch.tensor(v, dtype=torch.float64) for n, v in columns.items()},
         weights={name: table(rows) for name, rows in FACTORS.items()},
+        read={"degrees": torch.tensor(DEGREES, dtype=torch.float64)},
         row_ids=("a", "b", "c"),
     )
 

@@ -53,9 +53,10 @@ def context(name: str, **given: Any) -> RunContext:
             "preset": name,
             "model": {"source": "tiny:causal"},
             "models": {
-                key: {"source": "tiny:causal"} for key in ("better", "worse", *NAMES)
+                key: {"source": "tiny:causal"}
+                for key in ("better", "worse", *NAMES, *preset.models)
             },
-            "data": {"train": "train.parquet"},
+            "data": {"train": "train.parquet", "test": "test.parquet"},
             "params": {"prompts_per_update": 16, **given},
         }
     )
@@ -164,9 +165,7 @@ def test_preset_differs_from_its_neighbour_unless_it_is_its_alias(
         assert apart < 1e-4  # up to the small numbers in their denominators
     elif preset.name == "hc-rlhf":
         assert moved_multipliers(preset.name) != moved_multipliers(near)
-    elif preset.models:
-        assert preset.models == ("better", "worse")  # told apart by its reward
-    else:
+    elif preset.models != ("better", "worse"):  # those are told apart by their reward
         # Some are told apart by what is drawn, not by what is made of it.
         drawn = who_plays(preset) != who_plays(registry.get(near))
         assert drawn or apart > 1e-4

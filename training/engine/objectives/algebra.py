@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from training.engine.logprobs import sequence_logprobs
-from training.engine.objectives.anchors import ANCHORS
+from training.engine.objectives.anchors import ANCHORS, degree_accuracy
 from training.engine.objectives.batch import Batch, Params
 from training.engine.objectives.list_links import LIST_LINKS, list_terms
 from training.engine.objectives.pair_links import PAIR_LINKS, PairTerms
@@ -82,6 +82,8 @@ def _facts(batch: Batch) -> dict[str, Tensor]:
         used = (batch.weights["ratio_mask"] > 0).to(total.dtype)
         share = sequence_logprobs(used, batch.mask, norm="mean")
         facts["masks/used_share"] = batch.of(share, batch.members).mean(-1)
+    if "degrees" in batch.read:
+        facts["degrees/accuracy"] = degree_accuracy(batch)
     if batch.members.shape[1] != 2:
         return facts | {"logps/first": batch.of(total, batch.members[:, 0])}
     chosen = batch.of(total, batch.members[:, 0])

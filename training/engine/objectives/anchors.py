@@ -116,6 +116,42 @@ def sparsity(batch: Batch, scores: Tensor, params: Params) -> Tensor:
     return number(params, "l1") * batch.of(found, batch.members).sum(-1)
 
 
+def degrees(batch: Batch, scores: Tensor, params: Params) -> Tensor:
+    """gamma times the cross-entropy of how much of the chosen was taken away.
+
+    The mean over the chosen completion, which lacks nothing, and its degraded copies.
+
+    Source: Li et al. 2024 (self-supervised preference optimisation), its abstract.
+    """
+    gamma = number(params, "gamma")
+    if not gamma:
+        return scores.new_zeros(len(batch.members))
+    index, found = _degrees(batch)
+    kinds = torch.arange(index.shape[1], device=index.device).expand_as(index)
+    told = -found.gather(-1, kinds[..., None])[..., 0]  # (B, K)
+    present = index >= 0
+    return gamma * torch.where(present, told, 0.0).sum(-1) / present.sum(-1)
+
+
+def degree_accuracy(batch: Batch) -> Tensor:
+    """Return the share of copies whose degree the classifier names, (B,)."""
+    index, found = _degrees(batch)
+    kinds = torch.arange(index.shape[1], device=index.device).expand_as(index)
+    present = index >= 0
+    right = (found.argmax(-1) == kinds) & present
+    return right.sum(-1) / present.sum(-1)
+
+
+def _degrees(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return where each copy stands, (B, K), and log-probabilities of its degree."""
+    logits = batch.read["degrees"]  # (N, K)
+    gone = torch.full_like(batch.members[:, 0], -1)
+    copies = [batch.extras.get(f"degree_{k}", gone) for k in range(1, logits.shape[1])]
+    index = torch.stack([batch.members[:, 0], *copies], dim=1)
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    return index, torch.log_softmax(logits.to(wide), -1)[index.clamp(min=0)]
+
+
 ANCHORS: dict[str, AnchorTerm] = {
     "chosen_nll": chosen_nll,
     "calibration": calibration,
@@ -125,4 +161,5 @@ ANCHORS: dict[str, AnchorTerm] = {
     "trust_region": trust_region,
     "power": power,
     "sparsity": sparsity,
+    "degrees": degrees,
 }

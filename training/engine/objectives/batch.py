@@ -24,6 +24,7 @@ class Batch:
         extras: further sequences of an example by name, shape (B,); -1 where absent.
         columns: numbers of the rows by name, shape (B,) or (B, K).
         weights: factors of token scores, shape (N, T), where a method has them.
+        read: what else the policy's forward says of sequences, first axis N.
         row_ids: names of the examples, for messages.
     """
 
@@ -34,6 +35,7 @@ class Batch:
     extras: Mapping[str, Tensor] = field(default_factory=dict)
     columns: Mapping[str, Tensor] = field(default_factory=dict)
     weights: Mapping[str, Tensor] = field(default_factory=dict)
+    read: Mapping[str, Tensor] = field(default_factory=dict)
     row_ids: tuple[str, ...] = ()
 
     @property

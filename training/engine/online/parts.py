@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from training.engine.online.rewards import ModelReward, RewardSource
-from training.engine.online.rollout import Rollout, decoded
+from training.engine.online.rollout import Rollout
 from training.engine.online.scored import Scored
 from training.engine.online.spans import Span, placed
 from training.engine.rewards.segment_scores import segment_rewards
@@ -39,6 +40,16 @@ class SegmentReward(ModelReward):
         )
 
 
+@runtime_checkable
+class JudgesParts(Protocol):
+    """A reward source that says what each part of a completion earns."""
+
+    name: str
+
+    def parts(self, rollouts: Sequence[Rollout]) -> list[list[tuple[int, float]]]:
+        """Return each part's end, in characters of the text, and its reward."""
+
+
 @dataclass(frozen=True)
 class PartRewards:
     """Puts the rewards of all parts on the policy's own tokens.
@@ -56,7 +67,7 @@ class PartRewards:
         rows = len(scored.rollouts)
         found: list[Span] = []
         for source in self.sources:
-            if isinstance(source, SegmentReward):
+            if isinstance(source, JudgesParts):
                 each = source.parts(scored.rollouts)
                 for row, (rollout, parts) in enumerate(
                     zip(scored.rollouts, each, strict=True)
@@ -85,12 +96,19 @@ def token_ends(
     """
     if not ends:
         return []
-    lengths = [
-        len(decoded(tokenizer, ids[: k + 1]).rstrip(UNFINISHED))
-        for k in range(len(ids))
-    ]
+    lengths = [spelled(tokenizer, ids[: k + 1]) for k in range(len(ids))]
     last = len(ids) - 1
     return [
         next((k for k, length in enumerate(lengths) if length >= end), last)
         for end in ends
     ]
+
+
+def spelled(tokenizer: PreTrainedTokenizerBase, ids: Sequence[int]) -> int:
+    """Return how many characters of a completion's text its first tokens spell.
+
+    A text has no space before its first word; one behind the tokens is the text's, as
+    long as more follows.
+    """
+    said = str(tokenizer.decode(list(ids), skip_special_tokens=True))
+    return len(said.replace("\0", "").lstrip().rstrip(UNFINISHED))

@@ -51,7 +51,7 @@ def prompts_of(context: RunContext, row: OnlineRow) -> list[Prompt]:
         FixableError: if the file, or a row of it, is unusable.
     """
     data = context.spec.data
-    if row.prompts == "plain":
+    if row.prompts in ("plain", "feedback", "conversation"):
         return practice_prompts(data)
     if row.prompts == "directed":
         return directed(

@@ -38,6 +38,7 @@ class Rollout:
         text: the completion in words.
         logprobs: of its tokens as the sampler saw them, where it is another program.
         earned: what it earned while it was drawn, where the sampler says so.
+        outcome: the answer it led to, where that is what is rewarded.
         given: how many of its last tokens were not drawn but put there.
     """
 
@@ -49,6 +50,7 @@ class Rollout:
     text: str
     logprobs: list[float] | None = None
     earned: float | None = None
+    outcome: str | None = None
     given: int = 0
 
 

@@ -20,6 +20,7 @@ from training.engine.lora import merged
 from training.engine.models import Loaded, load_policy, save_model
 from training.engine.online.answers import Answers, longest
 from training.engine.online.cooper import LearningReward
+from training.engine.online.feedback import rewarded, with_agent
 from training.engine.online.loop import OnlineLoop
 from training.engine.online.opponents import FrozenSampler, Opponents
 from training.engine.online.prompts import prompts_of
@@ -88,6 +89,7 @@ def assemble(context: RunContext, row: OnlineRow, *, critic: str) -> Parts:
         if isinstance(source, LearningReward):
             learning: torch.nn.Module = source.loaded.model
             learning.to(device)
+    sources = rewarded(row, sources, policy.tokenizer)
     kind = _critic(critic, policy, reward)
     temperature = context.number("temperature")
     own = _own_reference(context, policy)
@@ -143,6 +145,7 @@ def run(
     prompts = [every[i] for i in kept.indices]
     plan = _plan(context, parts, len(prompts))
     sampler = _sampler(context, parts, row)
+    sampler = with_agent(context, row, sampler, parts.drawing, parts.accelerator.device)
     if row.prompts == "answered":
         sampler = Retries(sampler, context.integer("turns"))
     lengths = [len(ids) for ids in prepared(parts.policy, prompts, parts.drawing)]

@@ -6,7 +6,10 @@ from training.engine.context import RunContext
 from training.engine.errors import FixableError
 from training.engine.models import Loaded, load_policy, load_reward
 from training.engine.online.cooper import LearningReward
-from training.engine.online.parts import SegmentReward
+from training.engine.online.feedback import AGENTS
+from training.engine.online.mapped import MAPPING, MappedReward
+from training.engine.online.mapping import load_mapping
+from training.engine.online.parts import JudgesParts, SegmentReward
 from training.engine.online.rewards import (
     Earned,
     LikelihoodRatio,
@@ -21,7 +24,10 @@ from training.engine.spec import ModelPart
 from training.engine.tasks.score import trained_length
 
 RATIO = ("better", "worse")
-"""Names of the two models whose log-ratio is a reward; other names are rewards."""
+"""Names of the two models whose log-ratio is a reward."""
+
+_POLICIES = (*RATIO, MAPPING, *AGENTS)
+"""Names of models that write; other names are reward models."""
 
 
 def reward_model(context: RunContext) -> Loaded | None:
@@ -44,7 +50,7 @@ def reward_sources(
     spec = context.spec
     models = {"reward": reward} if reward is not None else {}
     for name, part in spec.models.items():
-        if name not in ("reward", *RATIO):
+        if name not in ("reward", *_POLICIES):
             models[name] = load_reward(part, seed=spec.seed)
     sources: list[RewardSource] = [
         _of_model(context, row, name, loaded) for name, loaded in models.items()
@@ -57,6 +63,13 @@ def reward_sources(
             require_vocabulary(loaded, policy, "models.better")
         size = context.integer("sampling_batch_size")
         sources.append(LikelihoodRatio(better, worse, batch_size=size))
+    if MAPPING in spec.models:
+        mapping = load_mapping(
+            spec.models[MAPPING], f"models.{MAPPING}", seed=spec.seed
+        )
+        size = context.integer("sampling_batch_size")
+        reading = str(context.params.get("reading", "aligned"))
+        sources.append(MappedReward(mapping, reading, batch_size=size))
     if row.prompts == "judged":
         sources.append(Verdict())
     if row.prompts == "answered":
@@ -94,7 +107,7 @@ def reward_sources(
             field="models.reward",
         )
     if row.placement == "parts" and not any(
-        isinstance(source, SegmentReward) for source in sources
+        isinstance(source, JudgesParts) for source in sources
     ):
         raise FixableError(
             "No reward model judges parts of a completion.",
@@ -132,6 +145,8 @@ def frozen_models(sources: list[RewardSource]) -> list[Loaded]:
     found: list[Loaded] = []
     for source in sources:
         if isinstance(source, ModelReward) and not isinstance(source, LearningReward):
+            found.append(source.loaded)
+        if isinstance(source, MappedReward):
             found.append(source.loaded)
         if isinstance(source, LikelihoodRatio):
             found += source.models

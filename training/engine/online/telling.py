@@ -27,6 +27,10 @@ def described(scored: Scored, sources: Sequence[str]) -> dict[str, float]:
     }
     for number, name in enumerate(sources):
         told[f"rewards/{name}"] = float(scored.rewards[:, number].mean())
+    bettered = [r for r in scored.rollouts if r.prompt.first and r.outcome is not None]
+    if bettered:
+        changed = sum(r.outcome != r.prompt.first for r in bettered)
+        told["feedback/changed_share"] = changed / len(bettered)
     return told
 
 

@@ -8,7 +8,6 @@ reference therefore runs at every step, and says its whole distributions besides
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -16,10 +15,10 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from training.engine.layout import Layout
-from training.engine.logprobs import LOGITS_AT_ONCE, OWN_HEAD, unwrapped
+from training.engine.logprobs import LOGITS_AT_ONCE, Head, readout, table
 
-Head = Callable[[Tensor], Tensor]
-FILE = "token_masks.pt"
+NAME = "token_masks"
+"""What the masks are called as a part of the model that learns."""
 
 
 class MaskHead(nn.Module):
@@ -88,35 +87,6 @@ def activation_mask(states: Tensor, layout: Layout) -> Tensor:
     """
     means = [table(state.mean(-1), layout) for state in states]
     return torch.stack([rescaled(found, layout.mask) for found in means]).mean(0)
-
-
-def table(values: Tensor, layout: Layout) -> Tensor:
-    """Return what M scored tokens have as (N, T), 0 elsewhere."""
-    found = values.new_zeros(layout.mask.shape)
-    return found.index_put((layout.sequences, layout.indices), values)
-
-
-def readout(
-    model: Any, layout: Layout, *, layers: bool = False
-) -> tuple[Tensor, Head, Tensor | None]:
-    """Return what M scored tokens are predicted from, and what makes logits of it.
-
-    Args:
-        layers: whether the outputs of all layers are wanted too, (L, M, H).
-    """
-    plain = unwrapped(model)
-    at = layout.rows, layout.columns
-    config = plain.config.get_text_config()
-    own = any(getattr(config, key, None) for key in OWN_HEAD)
-    found = (plain if own else plain.base_model)(
-        **layout.inputs(plain), output_hidden_states=layers
-    )
-    states = None
-    if layers:  # the first are the embeddings
-        states = torch.stack([state[at].float() for state in found.hidden_states[1:]])
-    if own:
-        return found.logits[at], lambda rows: rows, states
-    return found.last_hidden_state[at], plain.get_output_embeddings(), states
 
 
 def compared(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from training.engine.errors import FixableError
 from training.engine.objectives.pairs import other_weights
 from training.engine.preferences import columns as col
 from training.engine.preferences import wording
+from training.engine.preferences.degrees import Degrader, tells_degrees
 from training.engine.preferences.examples import Encoder, Example, Number
 from training.engine.registry import ParamValue, Preset
 from training.engine.registry.algebra import Objective
@@ -29,7 +30,7 @@ class Reading:
     counts: dict[str, int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Reader:
     """Reads rows for one method.
 
@@ -43,6 +44,7 @@ class Reader:
     params: Mapping[str, ParamValue]
     encoder: Encoder
     seed: int
+    _degrader: Degrader | None = field(default=None, init=False)
 
     def read(self, path: Path) -> Reading:
         """Return the examples of a Parquet file.
@@ -93,14 +95,24 @@ class Reader:
             counts["small_gaps_left_out"] = len(pairs) - len(kept)
             pairs = kept
         shots = self._shots(found.pairs)
+        self._degrader = self._degrading(pairs)
         examples = []
         for position, pair in enumerate(pairs):
             if self.settings.map == "goals":
                 examples += self._with_goals(pair)
+            elif self.settings.map == "rewrites":
+                examples += self._rewrites(pair)
             else:
                 prompt = wording.with_shots(pair.prompt, shots.get(position, ()))
                 examples.append(self._pair(pair, prompt))
         return examples, counts
+
+    def _degrading(self, pairs: Sequence[Pair]) -> Degrader | None:
+        if not tells_degrees(self.settings, self.params):
+            return None
+        degrees = self.params["degrees"]
+        assert isinstance(degrees, int)
+        return Degrader([pair.chosen[-1]["content"] for pair in pairs], degrees)
 
     def _gap(self, pair: Pair) -> float:
         chosen, rejected = self._values(pair)
@@ -128,6 +140,16 @@ class Reader:
         return [
             self._pair(pair, wording.with_goal(pair.prompt, good)),
             self._pair(turned, wording.with_goal(pair.prompt, bad)),
+        ]
+
+    def _rewrites(self, pair: Pair) -> list[Example]:
+        return [
+            Example(
+                row_id=pair.row_id,
+                members=self.encoder.branches(pair.row_id, prompt, [target]),
+                weight=pair.weight,
+            )
+            for prompt, target in wording.rewrites(pair)
         ]
 
     def _shots(
@@ -208,6 +230,9 @@ class Reader:
             (extras["calibration"],) = self.encoder.branches(
                 pair.row_id, prompt, [_chat(calibration)], plain=True
             )
+        if self._degrader is not None:
+            for name, copy in self._degrader.copies(pair.chosen).items():
+                (extras[name],) = self.encoder.branches(pair.row_id, prompt, [copy])
         if "rationale" in needs:
             reason = pair.extra.get("rationale")
             if not isinstance(reason, str) or not reason.strip():

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 from transformers import Trainer
 
@@ -19,12 +19,14 @@ from training.engine.objectives.algebra import Outcome, objective
 from training.engine.objectives.batch import Batch, Params, number
 from training.engine.objectives.pairs import updated_label
 from training.engine.order import OrderedTrainer
-from training.engine.preferences import masks as masking
+from training.engine.preferences import degrees, masks
 from training.engine.preferences.batches import Collated
 from training.engine.preferences.frozen import LiveModel
 from training.engine.registry.algebra import Objective
 
 LABELS = "label_state.json"
+BESIDE = (masks.NAME, degrees.NAME)
+"""Parts of a model while it learns that are no part of the policy it becomes."""
 _NAMED = 5
 
 
@@ -169,29 +171,32 @@ class PreferenceTrainer(OrderedTrainer, Trainer):
         place = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
         if self.labels is not None:
             self.labels.save(place)
-        masks = self.masks
-        if masks is not None:
-            torch.save(masks.state_dict(), place / masking.FILE)
+        for name, module in self.beside.items():
+            torch.save(module.state_dict(), place / f"{name}.pt")
 
     @property
-    def masks(self) -> masking.TokenMasks | None:
-        """The masks of tokens that learn beside the policy, if the method has such."""
-        found = getattr(self.accelerator.unwrap_model(self.model), "token_masks", None)
-        return found if isinstance(found, masking.TokenMasks) else None
+    def beside(self) -> dict[str, nn.Module]:
+        """What learns beside the policy and is no part of it, by name."""
+        model = self.accelerator.unwrap_model(self.model)
+        found = {name: getattr(model, name, None) for name in BESIDE}
+        return {k: v for k, v in found.items() if isinstance(v, nn.Module)}
 
     def go_on_from(self, checkpoint: Path) -> None:
         """Take over from a checkpoint what learned beside the policy."""
         if self.labels is not None:
             self.labels.load(checkpoint)
-        if self.masks is not None:
-            stored = torch.load(checkpoint / masking.FILE, weights_only=True)
-            self.masks.load_state_dict(stored)
+        for name, module in self.beside.items():
+            stored = torch.load(checkpoint / f"{name}.pt", weights_only=True)
+            module.load_state_dict(stored)
 
 
 def with_read(batch: Batch, read: Tensor | dict[str, Tensor]) -> Batch:
     """Return a batch with what the policy's forward read: its tokens, or tables."""
     if isinstance(read, Tensor):
         return replace(batch, policy=read.float())
+    if "degrees" in read:
+        told = {"degrees": read["degrees"]}
+        return replace(batch, policy=read["policy"], read=told)
     weights = {
         name: read[name] for name in ("divergence", "ratio_mask", "divergence_mask")
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from training.engine.data import Messages
+from training.engine.data import Messages, Pair
 
 
 def with_goal(prompt: Messages, score: float) -> Messages:
@@ -37,6 +37,31 @@ def asking_why(prompt: Messages, first: Messages, second: Messages) -> Messages:
             "Which answer is better, and why?",
         }
     ]
+
+
+REWRITE = "Write that answer again as it would be preferred."
+
+
+def rewriting(prompt: Messages, completion: Messages) -> Messages:
+    """Return a conversation that asks for its last answer as it would be preferred."""
+    return [*prompt, *completion, {"role": "user", "content": REWRITE}]
+
+
+def rewrites(pair: Pair) -> list[tuple[Messages, Messages]]:
+    """Return chosen to chosen, rejected to chosen, and each side to its edit.
+
+    Source: Zhou et al. 2024 (identity and correction mapping); edits as further
+    targets are ours.
+    """
+    ways = [(pair.chosen, pair.chosen), (pair.rejected, pair.chosen)]
+    for said, name in (
+        (pair.chosen, "chosen_edited"),
+        (pair.rejected, "rejected_edited"),
+    ):
+        if edited := pair.extra.get(name):
+            target = [{"role": m["role"], "content": m["content"]} for m in edited]
+            ways.append((said, target))
+    return [(rewriting(pair.prompt, said), target) for said, target in ways]
 
 
 def revising(prompt: Messages, *, better: bool) -> Messages:

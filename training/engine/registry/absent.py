@@ -26,30 +26,6 @@ class Absent:
 
 ABSENT: tuple[Absent, ...] = (
     Absent(
-        "sspo",
-        "Self-supervised preference optimisation",
-        "Self-supervised Preference Optimization: Enhance Your Language Model with "
-        "Preference Degree Awareness",
-        "base loss + gamma CE of a classifier of how much content was removed",
-        "no source of the equation was found, and the authors' repository is empty",
-        "dpo",
-    ),
-    Absent(
-        "seq2seq-reward",
-        "Sequence-to-sequence reward modelling",
-        "Sequence to Sequence Reward Modeling: Improving RLHF by Language Feedback",
-        "token rewards from agreement with a rewriting model's output",
-        "no source of the equation was found",
-        "ppo",
-    ),
-    Absent(
-        "waltz",
-        "Conversation and feedback agents trained together (WaltzRL)",
-        "The Alignment Waltz: Jointly Training Agents to Collaborate for Safety",
-        "R(revised) - R(first) for the agent that gives feedback",
-        "two policies in one rollout have no place in the loop",
-    ),
-    Absent(
         "profile-rl",
         "Learning to build user profiles (RLPA)",
         "Teaching Language Models to Evolve with Users: Dynamic Profile Modeling",

@@ -58,8 +58,9 @@ Anchor = Literal[
     "trust_region",
     "power",
     "sparsity",
+    "degrees",
 ]
-Map = Literal["none", "goals", "shots", "contrast_prompts"]
+Map = Literal["none", "goals", "shots", "contrast_prompts", "rewrites"]
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,24 @@ SAFETY = FurtherModel(
     "safety", "reward", "Safety model", "The reward that the last test is about."
 )
 
+MAPPING = FurtherModel(
+    "mapping",
+    "policy",
+    "Mapping to preferred answers",
+    "A model of seq2seq-reward, which writes answers again.",
+)
+CONVERSATION = FurtherModel(
+    "conversation",
+    "policy",
+    "Conversation agent",
+    "The frozen policy that answers, and answers again after feedback.",
+)
+FEEDBACK = FurtherModel(
+    "feedback",
+    "policy",
+    "Feedback agent",
+    "A frozen model of waltz, which says what to better.",
+)
 VALUES = FurtherModel(
     "value",
     "reward",
@@ -108,7 +126,8 @@ def further_models(preset: Preset) -> tuple[FurtherModel, ...]:
         if "safety_source" in {param.name for param in preset.params}:
             found.append(SAFETY)
         found += REWARDS
-    found += [model for model in (POLICY, VALUES) if model.name in preset.models]
+    needed = (POLICY, VALUES, MAPPING, CONVERSATION, FEEDBACK)
+    found += [model for model in needed if model.name in preset.models]
     if preset.task == "evaluate":
         found += EVALUATION
     return tuple(_as_needed(model, preset) for model in found)

@@ -74,12 +74,11 @@ def variant(
         title=title,
         summary=summary,
         produces="policy",
-        needs=("train",),
         view="pairs",
         backends=("hone",),
         settings=OnlineRow(**{**vars(ROW), **row}),
         params=settings.with_critic(*own, **(defaults or {})),
-        **{"neighbour": "ppo", **about},
+        **{"neighbour": "ppo", "needs": ("train",), **about},
     )
 
 
@@ -252,36 +251,11 @@ PRESETS: tuple[Preset, ...] = (
         status="memory",
         unverified="the inflated bound of its training step; the two other bounds of "
         "the test hold for any rewards between known limits",
+        needs=("train", "test"),
         neighbour="ppo-constrained",
         tests=(
             "test_unsafe_policy_passes_as_rarely_as_promised",
             "test_inflated_constraint_asks_for_more_the_less_is_known",
-        ),
-    ),
-    variant(
-        "fine-grained-rlhf",
-        "PPO on rewards of parts (fine-grained RLHF)",
-        "Learns from models that judge every clause or sentence (reward-fine-grained), "
-        "each verdict where its part ends; rewards of whole completions stand at the "
-        "end as ever. Weights go by name (source_weights).",
-        row={"placement": "parts"},
-        defaults={"kl_coef": 0.3, "whiten_rewards": True},
-        paper="Wu et al. 2023, Fine-Grained Human Feedback Gives Better Rewards for "
-        "Language Model Training, section 2.2",
-        equation="r_t = sum_c w_c (+-1 where a part of category c ends) + w R at the "
-        "end - kl_coef (log pi - log ref)_t; A by GAE",
-        identities=(
-            "a completion's rewards of parts add up to its parts' scores",
-            "a category of weight 0 adds nothing",
-            "one part that ends where the completion does: PPO on its score",
-        ),
-        status="code",
-        verified="the authors' code: placement, weights, tie and whitening",
-        unverified="the whole-completion score is not scaled to unit variance unless "
-        "score_scale says so",
-        tests=(
-            "test_rewards_of_parts_add_up_to_their_scores",
-            "test_one_part_at_the_end_is_a_score",
         ),
     ),
     variant(

@@ -21,6 +21,7 @@ PRESETS: tuple[Preset, ...] = (
             reduction="sequence_mean",
             kl_place="none",
         ),
+        rewards=2,
         own=(
             settings.number(
                 "arc",

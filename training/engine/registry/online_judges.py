@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from training.engine.registry import online_params as settings
 from training.engine.registry.online_groups import GRPO_ROW, method
-from training.engine.registry.types import Preset
+from training.engine.registry.types import MadeBy, Preset
 
 PRESETS: tuple[Preset, ...] = (
     method(
@@ -65,6 +65,7 @@ PRESETS: tuple[Preset, ...] = (
         ),
         defaults={"kl_coef": 0.04},
         columns=("reference",),
+        made_by=(MadeBy(("reward",), ("reward-polar",)),),
         paper="Cooper: Co-Optimizing Policy and Reward Models in Reinforcement "
         "Learning for Large Language Models",
         upstream="trl.GRPOTrainer and trl.RewardTrainer, one after the other",

@@ -35,7 +35,16 @@ Select = Literal[
 ]
 
 
-Prompts = Literal["plain", "judged", "answered", "referenced", "completed", "directed"]
+Prompts = Literal[
+    "plain",
+    "judged",
+    "answered",
+    "referenced",
+    "completed",
+    "directed",
+    "feedback",
+    "conversation",
+]
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,9 @@ class OnlineRow:
             completions is better, and why; or prompts whose answers are known, as
             often as it takes (answered) or once (referenced); prompts whose known
             answer is put behind what is drawn (completed); or prompts that say how
-            much each reward counts (directed).
+            much each reward counts (directed); or, beside a frozen agent, what to
+            better in its answers (feedback), or answers it may want bettered
+            (conversation).
         placement: whether all of a reward stands at a completion's end, or what
             judges parts stands where they end.
         judge: whether the reward model stays as it is, or learns from what the known

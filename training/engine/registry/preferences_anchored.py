@@ -1,4 +1,4 @@
-"""Methods on pairs with a term about one further sequence."""
+"""Methods on pairs with a term about further sequences."""
 
 from training.engine.registry.algebra import Objective
 from training.engine.registry.preferences_common import beta, method, real
@@ -137,4 +137,47 @@ ORPO_RATIONALE = method(
     neighbour="orpo",
 )
 
-PRESETS: tuple[Preset, ...] = (RPO, VPO, SELM, DPO_RATIONALE, ORPO_RATIONALE)
+SSPO = method(
+    "sspo",
+    "Self-supervised preference optimisation (preference degrees)",
+    summary="DPO that also learns to tell from its own states how much of a chosen "
+    "completion's key content was taken away: copies that lack more and more are made "
+    "of each, and a small classifier names their degree. The classifier is no part of "
+    "the policy that is left.",
+    equation="L = -log sig(beta*h) + gamma*mean_k CE(W mean_t state_t(yw less k/K of "
+    "its key words), k), k = 0 .. K-1",
+    settings=Objective(anchors=("degrees",)),
+    own=[
+        beta(),
+        real("gamma", 0.1, "Weight of the classifier's loss; 0 is DPO."),
+        Param(
+            "degrees",
+            "int",
+            4,
+            "Degrees to tell apart, the whole completion among them.",
+            minimum=2,
+            maximum=16,
+        ),
+    ],
+    paper="Li et al. 2024, Self-supervised Preference Optimization: Enhance Your "
+    "Language Model with Preference Degree Awareness",
+    status="abstract",
+    verified="the abstract: a self-supervised loss of degrees beside the alignment "
+    "loss",
+    unverified="its form, which is from memory: the base loss, DPO here; key content, "
+    "which is the rarest words here; the mean state that is classified; gamma",
+    identities=[
+        "gamma = 0 is DPO bit for bit",
+        "the classifier beats chance on completions it never saw",
+        "the policy that is left has DPO's weights and no other",
+    ],
+    tests=[
+        "test_degree_term_is_a_cross_entropy",
+        "test_degrees_are_told_apart_on_unseen_completions",
+        "test_without_weight_degrees_are_dpo",
+    ],
+    neighbour="dpo",
+    not_to_confuse="self-play preference optimisation (self-play), also called SPO",
+)
+
+PRESETS: tuple[Preset, ...] = (*(RPO, VPO, SELM, DPO_RATIONALE, ORPO_RATIONALE, SSPO),)

@@ -12,6 +12,7 @@ SPA = method(
     equation="L = -[p*log sig(beta*h) + (1-p)*log sig(-beta*h)], "
     "p = sig(beta*(s_prev(y1) - s_prev(y2)))",
     settings=Objective(label="self"),
+    one_of=["reference", "previous"],
     own=[
         beta(),
         real("doubtful_share", 0.1, "Share of a batch that is smoothed.", high=1.0),
@@ -143,6 +144,35 @@ STEP_IPO = method(
     alias_of="ipo",
 )
 
+SEQ2SEQ = method(
+    "seq2seq-reward",
+    "Writing answers again as they would be preferred (seq2seq reward model)",
+    summary="Learns by likelihood to write any answer again as the preferred one: "
+    "chosen completions as they are, rejected ones as the chosen, and either as it "
+    "was edited, where somebody did. What it leaves is such a mapping, which rewards "
+    "tokens in ppo-seq2seq; no policy. Its loss is that of sft, on these rows.",
+    equation="L = -log p(yw | x, yw)/n(yw), and -log p(yw | x, yl)/n(yw)",
+    settings=Objective(link="nll", mix="none", norm="mean", map="rewrites"),
+    columns=["chosen_edited?", "rejected_edited?"],
+    paper="Zhou et al. 2024, Sequence to Sequence Reward Modeling: Improving RLHF by "
+    "Language Feedback",
+    status="abstract",
+    verified="the abstract and a figure's caption: correction and identity mapping by "
+    "likelihood of sequences",
+    unverified="how prompt and answer are put together, which is ours; edits as "
+    "further targets are ours",
+    identities=[
+        "a pair is two rows; an edited side is one more",
+        "trained, it copies what was chosen and corrects what was rejected",
+    ],
+    tests=[
+        "test_pairs_become_identity_and_correction",
+        "test_mapping_copies_what_was_chosen",
+    ],
+    neighbour="sft",
+    upstream="trl.SFTTrainer, after a data map",
+)
+
 PRESETS: tuple[Preset, ...] = (
-    *(SPA, REWARD_AUGMENTED, FSPO, DOVE, MAPL, STEP_DPO, STEP_IPO),
+    *(SPA, REWARD_AUGMENTED, FSPO, DOVE, MAPL, STEP_DPO, STEP_IPO, SEQ2SEQ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from training.engine.registry import common
 from training.engine.registry.preferences_common import USE_WEIGHTS, real
 from training.engine.registry.rewards_algebra import RewardRow
-from training.engine.registry.types import Param, Preset, Status
+from training.engine.registry.types import MadeBy, Param, Preset, Status
 
 CENTRE = Param(
     "center_rewards_coefficient",
@@ -64,13 +64,18 @@ def reward_method(
     upstream: str = "none",
     columns: Sequence[str] = (),
     models: Sequence[str] = (),
+    goes_on_from: str = "",
     unverified: str = "",
     alias_of: str = "",
     not_to_confuse: str = "",
     rate: float = 1e-5,
     batch: int = 8,
 ) -> Preset:
-    """Return the preset of a reward model."""
+    """Return the preset of a reward model.
+
+    Args:
+        goes_on_from: the method whose model it starts from, if it is a second stage.
+    """
     return Preset(
         name=name,
         task="reward",
@@ -96,6 +101,7 @@ def reward_method(
         settings=settings,
         columns=tuple(columns),
         models=tuple(models),
+        made_by=(MadeBy(("model",), (goes_on_from, name)),) if goes_on_from else (),
         status=status,
         verified=verified,
         unverified=unverified,

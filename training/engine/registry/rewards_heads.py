@@ -41,6 +41,7 @@ HELPSTEER2 = reward_method(
 ARMORM = reward_method(
     "reward-armorm",
     "Gated attributes (ArmoRM, stage 2)",
+    goes_on_from="reward-helpsteer2",
     summary="Learns from pairs how much each attribute of a trained attribute model "
     "counts, by prompt. Start it from a model of reward-helpsteer2.",
     equation="r = g(x).(R - lam*R_last), g = softmax_k(MLP(h_prompt)/10), "
@@ -107,6 +108,7 @@ MICRO = reward_method(
 MICRO_ROUTER = reward_method(
     "reward-micro-router",
     "Context-aware router (MiCRo, stage 2)",
+    goes_on_from="reward-micro",
     summary="Fits the router of a MiCRo model to a few pairs with a context; the "
     "heads stay as they are. Start it from a model of reward-micro.",
     equation="L = -sum_k t_k*log f_k(x,c), t_k ~ f_k*exp(-L_k/tau)",

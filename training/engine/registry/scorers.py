@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from training.engine.registry.tools import GENERATE, SCORE
-from training.engine.registry.types import Param, ParamValue, Preset
+from training.engine.registry.types import MadeBy, Param, ParamValue, Preset
 
 PER_TOKEN = Param(
     "per_token", "bool", False, "Take means over tokens, which long texts do not lose."
@@ -55,6 +55,7 @@ STEERED = replace(
     "of this one; each token costs one reading for each token that is valued.",
     backends=("hone",),
     models=("value",),
+    made_by=(MadeBy(("value",), ("reward-values",)),),
     params=(
         Param(
             "value_beta",
@@ -107,6 +108,7 @@ PRESETS: tuple[Preset, ...] = (
         "What a stronger or better aligned model (model) finds likelier than a weaker "
         "one (reference): the wider the gap in alignment, the better it judges.",
         PER_TOKEN,
+        one_of=("reference",),
         paper="CDR: Customizable Density Ratios of Strong-over-Weak LLMs for "
         "Preference Annotation",
         equation="r = log p_strong(y|x) - log p_weak(y|x)",
@@ -126,6 +128,7 @@ PRESETS: tuple[Preset, ...] = (
         "The reward that a policy tuned on preferences implies, over the reference "
         "that it was tuned from.",
         SCALE,
+        one_of=("reference",),
         paper="Rafailov et al. 2023, Direct Preference Optimization: Your Language "
         "Model is Secretly a Reward Model, eq. 5",
         equation="r = beta*s(y) = beta*(lp(y) - lr(y))",

@@ -14,6 +14,10 @@ VERIFIED: tuple[Status, ...] = ("code", "text", "derivation")
 """What an equation can rest on; the rest of the published ones are unverified."""
 
 
+REWARDING = ("better", "worse", "mapping")
+"""Further models that say themselves what is good, so no judge is needed."""
+
+
 class Settings(Protocol):
     """A row of an algebra: any frozen dataclass of plain values."""
 
@@ -46,6 +50,20 @@ class Param:
 
 
 @dataclass(frozen=True)
+class MadeBy:
+    """Models of a run of which one must come from certain methods.
+
+    Attributes:
+        places: ``model``, ``reward``, or names of further models; one of them is
+            enough.
+        presets: the methods whose models will do, the usual one first.
+    """
+
+    places: tuple[str, ...]
+    presets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Preset:
     """A named method: what it is, what it needs and which settings it has.
 
@@ -67,6 +85,9 @@ class Preset:
         columns: columns its rows must have beside those of the view; a trailing ?
             marks one that may be absent.
         models: names of the specification's further frozen ``models`` it needs.
+        made_by: what its models must have been trained by.
+        one_of: ``reference`` or names of further models; one of them must be given.
+        rewards: how many rewards it takes, rules among them; None for any number.
         status: what the equation was verified against; ``own`` for our own tasks.
         verified: what was read or derived, in words.
         unverified: the parts that no source was found for; empty if there are none.
@@ -92,6 +113,9 @@ class Preset:
     settings: Settings | None = None
     columns: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    made_by: tuple[MadeBy, ...] = ()
+    one_of: tuple[str, ...] = ()
+    rewards: int | None = None
     status: Status = "own"
     verified: str = ""
     unverified: str = ""
@@ -125,7 +149,8 @@ class Preset:
     @property
     def needs_reward(self) -> bool:
         """True unless its models, or known answers, say what is good."""
-        return not self.models and not getattr(self.settings, "knows_answers", False)
+        told = set(self.models) & set(REWARDING)
+        return not told and not getattr(self.settings, "knows_answers", False)
 
     @property
     def is_trainable(self) -> bool:

@@ -20,6 +20,8 @@ COMES_FROM: Mapping[str, str] = {
     "rejected_factors": _BOTH_RATED,
     "margins": "Ask, in the task that compares, for ratings of both completions by "
     "other criteria, as many as other_weights has numbers.",
+    "chosen_edited": "Ask, in the task that compares, for the side as it should be.",
+    "rejected_edited": "Ask, in the task that compares, for the side as it should be.",
     "chosen_unsafe": "Ask, in the task that compares, whether each side is unsafe.",
     "rejected_unsafe": "Ask, in the task that compares, whether each side is unsafe.",
     "rationale": "Ask, in the task that compares, for a reason.",

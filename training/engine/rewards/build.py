@@ -12,6 +12,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 from training.engine.errors import FixableError
 from training.engine.models import load_backbone, load_policy, load_reward
 from training.engine.registry import ParamValue, Preset
+from training.engine.registry.fits import makers
 from training.engine.registry.rewards_algebra import Aggregation, RewardRow
 from training.engine.rewards import texts
 from training.engine.rewards.aggregation import debias
@@ -21,12 +22,6 @@ from training.engine.rewards.model import Description, RewardModel
 from training.engine.rewards.pair_rows import Reading, number_list
 from training.engine.rewards.value_losses import prior_shift
 from training.engine.spec import Spec
-
-SECOND_STAGE = {
-    "reward-armorm": "reward-helpsteer2",
-    "reward-micro-router": "reward-micro",
-}
-"""Methods that go on from another one's model."""
 
 
 @dataclass(frozen=True)
@@ -192,14 +187,14 @@ def prepare(
             verdict no language model.
     """
     earlier = None
-    if preset.name in SECOND_STAGE:
+    wanted = makers(preset, "model")
+    if wanted:
         loaded = load_reward(spec.model, seed=spec.seed)
-        wanted = SECOND_STAGE[preset.name]
         if not isinstance(loaded.model, RewardModel):
-            raise _wrong_stage(preset, wanted, "a model without such a head")
+            raise _wrong_stage(preset, wanted[0], "a model without such a head")
         earlier = loaded.model
-        if earlier.description.preset not in (wanted, preset.name):
-            raise _wrong_stage(preset, wanted, earlier.description.preset)
+        if earlier.description.preset not in wanted:
+            raise _wrong_stage(preset, wanted[0], earlier.description.preset)
         backbone = earlier.backbone
     else:
         load = load_policy if settings.head == "verdict" else load_backbone

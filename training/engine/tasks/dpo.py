@@ -26,8 +26,14 @@ from training.engine.environment import environment
 from training.engine.layout import can_share
 from training.engine.logprobs import scoring_forward, token_logprobs
 from training.engine.lora import lora_config, merged
-from training.engine.models import load_policy, save_model
+from training.engine.models import Loaded, load_policy, save_model
+from training.engine.online import mapping
 from training.engine.preferences.batches import Collator
+from training.engine.preferences.degrees import (
+    DegreeHead,
+    degree_forward,
+    tells_degrees,
+)
 from training.engine.preferences.examples import Encoder, Example
 from training.engine.preferences.frozen import (
     Frozen,
@@ -40,6 +46,7 @@ from training.engine.preferences.frozen import (
 from training.engine.preferences.masks import TokenMasks, masked_forward
 from training.engine.preferences.rows import Reader
 from training.engine.preferences.trainer import (
+    BESIDE,
     Positions,
     PreferenceTrainer,
     finite_parameters,
@@ -126,12 +133,26 @@ class _Run:
         state = loop.train(trainer, context, callback, start)
         assert trainer.model is not None
         vars(trainer.model).pop("forward", None)
-        # Masks of tokens learned beside the policy; they are no part of it.
-        trainer.model._modules.pop("token_masks", None)
+        for name in BESIDE:
+            trainer.model._modules.pop(name, None)
         model = merged(trainer.model)
-        save_model(model, self.loaded.tokenizer, context.out / "model")
+        maps = self.settings.map == "rewrites"
+        save_model(
+            model,
+            self.loaded.tokenizer,
+            context.out / "model",
+            notes=mapping.marks(max_length) if maps else None,
+        )
         metrics = common.training_metrics(callback)
         metrics["rows/shortened"] = encoder.shortened
+        if maps and spec.data.validation is not None:
+            trained = Loaded(model, self.loaded.tokenizer, self.loaded.template)
+            metrics |= mapping.copy_rates(
+                mapping.Mapping(trained, max_length),
+                spec.data.validation,
+                pool=context.flag("pool_labels"),
+                batch_size=2 * context.integer("batch_size"),
+            )
         return TaskResult(
             step=state.global_step,
             metrics=metrics,
@@ -181,10 +202,13 @@ class _Run:
             if arguments["gradient_checkpointing"]:
                 trained.enable_input_require_grads()
         shared = can_share(model)
-        if reference is None:
-            scoring_forward(trained)
-        else:
+        degrees = self._degrees(model)
+        if reference is not None:
             masked_forward(trained, reference, self._masks(reference))
+        elif degrees is not None:
+            degree_forward(trained, degrees)
+        else:
+            scoring_forward(trained)
         trainer = PreferenceTrainer(
             settings=self.settings,
             params=context.params,
@@ -219,6 +243,15 @@ class _Run:
             int(config.num_hidden_layers),
             shared=self.context.text("masks") == "shared",
         ).to(reference.device)
+
+    def _degrees(self, model: PreTrainedModel) -> DegreeHead | None:
+        """Return a head that tells copies apart, if the method learns from such."""
+        if not tells_degrees(self.settings, self.context.params):
+            return None
+        set_seed(self.context.spec.seed)
+        width = int(model.config.get_text_config().hidden_size)
+        head = DegreeHead(width, self.context.integer("degrees"))
+        return head.to(model.device)
 
 
 def _runner(model: PreTrainedModel) -> LiveModel:

@@ -18,7 +18,7 @@ from training.engine.errors import FixableError
 from training.engine.online import setup
 from training.engine.online.heldout import safety_check
 from training.engine.online.opponents import Opponents
-from training.engine.online.parts import PartRewards, SegmentReward
+from training.engine.online.parts import JudgesParts, PartRewards
 from training.engine.online.pipeline import Pipeline, PipelineSettings
 from training.engine.online.references import ReferenceRewards
 from training.engine.online.weighing import CriticSettings, KLPlace, Shaping
@@ -39,7 +39,7 @@ def run(context: RunContext) -> TaskResult:
     parts = setup.assemble(context, row, critic=_critic(context, row))
     names = [source.name for source in parts.sources]
     numbers = pipeline_settings(context, row, names)
-    uneven = row.select in _UNEVEN or row.prompts == "answered"
+    uneven = row.select in _UNEVEN or row.prompts in ("answered", "conversation")
     # A reward model that learns would learn something else in each process.
     if (uneven or row.judge == "learns") and parts.accelerator.num_processes > 1:
         raise FixableError(
@@ -82,7 +82,7 @@ def run(context: RunContext) -> TaskResult:
         numbers = replace(
             numbers,
             weights=tuple(
-                0.0 if isinstance(source, SegmentReward) else weight
+                0.0 if isinstance(source, JudgesParts) else weight
                 for source, weight in zip(parts.sources, numbers.weights, strict=True)
             ),
         )
