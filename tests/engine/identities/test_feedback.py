@@ -14,7 +14,7 @@ from tests.engine.support import Finished, Workspace, say
 from tests.engine.test_online_runs import train
 from training.engine.data import Messages
 from training.engine.models import load_policy
-from training.engine.online import feedback
+from training.engine.online import agents
 from training.engine.online.feedback import (
     AGAIN,
     ASK,
@@ -153,9 +153,7 @@ AGENT = {"source": "tiny:causal"}
 def test_agent_that_finds_everything_fine_is_grpo(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        feedback.Writer, "write", lambda self, chats: [FINE] * len(chats)
-    )
+    monkeypatch.setattr(agents.Writer, "write", lambda self, chats: [FINE] * len(chats))
     models = {"feedback": AGENT}
     ours = train(workspace, "waltz-conversation", models=models)
     assert ours.code == 0, ours.status

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -17,12 +16,14 @@ from transformers import PreTrainedTokenizerBase
 
 from training.engine.context import RunContext
 from training.engine.data import Messages
-from training.engine.models import Loaded, load_policy
-from training.engine.online.rewards import RewardSource
+from training.engine.models import load_policy
+from training.engine.online.agents import Agent, Writer
+from training.engine.online.rewards import Earned, RewardSource
 from training.engine.online.rollout import Drawing, Rollout, Sampler
 from training.engine.online.turns import words_of
+from training.engine.online.users import USER, Users
 from training.engine.registry.online_rows import OnlineRow
-from training.engine.sampling import Prompt, Sampling, sample_batch
+from training.engine.sampling import Prompt
 
 FINE = "No change needed."
 ASK = (
@@ -57,41 +58,6 @@ def is_content(feedback: str) -> bool:
 
 def _said(answer: str) -> dict[str, str]:
     return {"role": "assistant", "content": answer}
-
-
-class Agent(Protocol):
-    """Somebody who answers conversations."""
-
-    def write(self, chats: Sequence[Messages]) -> list[str]:
-        """Return what it says to each conversation."""
-
-
-@dataclass(frozen=True)
-class Writer:
-    """A frozen agent; it writes greedily, so that what it is told decides."""
-
-    loaded: Loaded
-    drawing: Drawing
-
-    def write(self, chats: Sequence[Messages]) -> list[str]:
-        """Return what it says to each conversation."""
-        settings = Sampling(
-            temperature=0.0,
-            top_p=1.0,
-            max_new_tokens=self.drawing.max_new_tokens,
-            max_prompt_tokens=self.drawing.max_prompt_tokens,
-            batch_size=self.drawing.batch_size,
-            seed=0,
-        )
-        jobs = [(Prompt(str(i), chat), 0) for i, chat in enumerate(chats)]
-        size = settings.batch_size
-        return [
-            found.content
-            for start in range(0, len(jobs), size)
-            for found in sample_batch(
-                self.loaded, jobs[start : start + size], settings, seed=0
-            )
-        ]
 
 
 @dataclass
@@ -239,10 +205,15 @@ def rewarded(
     row: OnlineRow, sources: list[RewardSource], tokenizer: PreTrainedTokenizerBase
 ) -> list[RewardSource]:
     """Return what rewards a method's completions: themselves, or their outcomes."""
-    if row.prompts not in AGENTS:
+    if row.prompts not in (*AGENTS, "profiled"):
         return sources
     gain = row.prompts == "feedback"
-    return [OutcomeReward(source, tokenizer, gain=gain) for source in sources]
+    return [
+        source
+        if isinstance(source, Earned)
+        else OutcomeReward(source, tokenizer, gain=gain)
+        for source in sources
+    ]
 
 
 def with_agent(
@@ -254,14 +225,18 @@ def with_agent(
 ) -> Sampler:
     """Return a sampler in which the frozen agent has its part."""
     learns = row.prompts
-    if learns not in AGENTS:
+    if learns not in (*AGENTS, "profiled"):
         return sampler
     spec = context.spec
-    name = next(agent for agent in AGENTS if agent != learns)
+    name = USER
+    if learns in AGENTS:
+        name = next(agent for agent in AGENTS if agent != learns)
     loaded = load_policy(spec.models[name], seed=spec.seed)
     frozen: nn.Module = loaded.model
     frozen.requires_grad_(False).eval().to(device)
     writer = Writer(loaded, drawing)
     if learns == "feedback":
         return FeedbackSampler(sampler, writer)
+    if learns == "profiled":
+        return Users(sampler, writer, context.integer("turns"))
     return ConversationSampler(sampler, writer)

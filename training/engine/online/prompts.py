@@ -12,6 +12,7 @@ from training.engine.context import RunContext
 from training.engine.data import Messages, Pair, read_pairs, read_table
 from training.engine.errors import FixableError
 from training.engine.online.directions import directed
+from training.engine.online.users import profile_of
 from training.engine.registry.online_rows import OnlineRow
 from training.engine.rewards import texts
 from training.engine.sampling import Prompt
@@ -61,6 +62,8 @@ def prompts_of(context: RunContext, row: OnlineRow) -> list[Prompt]:
             seed=context.spec.seed,
         )
     assert data.train is not None
+    if row.prompts == "profiled":
+        return profiled_prompts(data.train)
     if row.prompts in ("answered", "referenced", "completed"):
         return answered_prompts(data.train)
     graded = context.text("verdict") == "graded"
@@ -89,6 +92,30 @@ def answered_prompts(path: Path) -> list[Prompt]:
         messages = texts.chat(row["prompt"])
         key = _key_of(messages)
         found.setdefault(key, Prompt(key, messages, answer))
+    return list(found.values())
+
+
+def profiled_prompts(path: Path) -> list[Prompt]:
+    """Return the distinct prompts of a file, each with its person's profile as text.
+
+    Raises:
+        FixableError: if the file is unusable or a row's context names no slot.
+    """
+    table = read_table(path, ("prompt", "context"), "data.train")
+    found: dict[str, Prompt] = {}
+    for number, row in enumerate(table.to_pylist()):
+        profile = str(row["context"] or "")
+        if not profile_of(profile):
+            raise FixableError(
+                "A prompt has no profile.",
+                expected="a context such as 'city: Oslo; diet: vegan' in every row",
+                found=f"{profile[:80]!r} in row {row.get('row_id') or number}",
+                fix="Import the prompts with the profile of their person as context.",
+                field="data.train",
+            )
+        messages = texts.chat(row["prompt"])
+        key = _key_of([*messages, {"role": "profile", "content": profile}])
+        found.setdefault(key, Prompt(key, messages, profile))
     return list(found.values())
 
 

@@ -39,6 +39,7 @@ class Rollout:
         logprobs: of its tokens as the sampler saw them, where it is another program.
         earned: what it earned while it was drawn, where the sampler says so.
         outcome: the answer it led to, where that is what is rewarded.
+        turn: which reply of its conversation it is, from 0.
         given: how many of its last tokens were not drawn but put there.
     """
 
@@ -51,6 +52,7 @@ class Rollout:
     logprobs: list[float] | None = None
     earned: float | None = None
     outcome: str | None = None
+    turn: int = 0
     given: int = 0
 
 

@@ -18,6 +18,7 @@ from training.engine.online.rewards import (
     Verdict,
     rule,
 )
+from training.engine.online.users import USER
 from training.engine.registry.online_rows import OnlineRow
 from training.engine.rewards.model import RewardModel
 from training.engine.spec import ModelPart
@@ -26,7 +27,7 @@ from training.engine.tasks.score import trained_length
 RATIO = ("better", "worse")
 """Names of the two models whose log-ratio is a reward."""
 
-_POLICIES = (*RATIO, MAPPING, *AGENTS)
+_POLICIES = (*RATIO, MAPPING, *AGENTS, USER)
 """Names of models that write; other names are reward models."""
 
 
@@ -74,6 +75,8 @@ def reward_sources(
         sources.append(Verdict())
     if row.prompts == "answered":
         sources.append(Earned())
+    if row.prompts == "profiled":
+        sources.append(Earned("profile"))
     if row.prompts == "completed":
         sources.append(Earned("answer"))
     name = context.text("rule")

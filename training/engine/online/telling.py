@@ -31,6 +31,10 @@ def described(scored: Scored, sources: Sequence[str]) -> dict[str, float]:
     if bettered:
         changed = sum(r.outcome != r.prompt.first for r in bettered)
         told["feedback/changed_share"] = changed / len(bettered)
+    last = max((r.turn for r in scored.rollouts), default=0)
+    for turn in range(last + 1 if last else 0):
+        earned = [r.earned or 0.0 for r in scored.rollouts if r.turn == turn]
+        told[f"turns/earned_{turn + 1}"] = sum(earned) / max(len(earned), 1)
     return told
 
 

@@ -86,6 +86,12 @@ FEEDBACK = FurtherModel(
     "Feedback agent",
     "A frozen model of waltz, which says what to better.",
 )
+USER = FurtherModel(
+    "user",
+    "policy",
+    "Simulated user",
+    "The frozen policy that plays the person whose profile is in the context.",
+)
 VALUES = FurtherModel(
     "value",
     "reward",
@@ -126,7 +132,7 @@ def further_models(preset: Preset) -> tuple[FurtherModel, ...]:
         if "safety_source" in {param.name for param in preset.params}:
             found.append(SAFETY)
         found += REWARDS
-    needed = (POLICY, VALUES, MAPPING, CONVERSATION, FEEDBACK)
+    needed = (POLICY, VALUES, MAPPING, CONVERSATION, FEEDBACK, USER)
     found += [model for model in needed if model.name in preset.models]
     if preset.task == "evaluate":
         found += EVALUATION

@@ -1,7 +1,9 @@
-"""Two agents that better answers together; one learns, the other is frozen."""
+"""Methods with a second agent, which is frozen: a critic, a writer, or a user."""
 
 from dataclasses import replace
 
+from training.engine.registry import online_params as settings
+from training.engine.registry.online_critic import variant
 from training.engine.registry.online_groups import GRPO_ROW, method
 from training.engine.registry.types import MadeBy, Preset
 
@@ -65,6 +67,38 @@ PRESETS: tuple[Preset, ...] = (
         tests=(
             "test_answers_of_an_exchange_earn_what_it_ends_in",
             "test_agent_that_finds_everything_fine_is_grpo",
+        ),
+    ),
+    variant(
+        "profile-rl",
+        "Learning to build profiles of users (RLPA)",
+        "Talks over several turns with a person that a frozen model plays. Every reply "
+        "begins with what the policy takes the person's profile to be: its slots earn "
+        "by how well they are the person's, its answer what reward models say of it.",
+        row={"prompts": "profiled"},
+        own=(settings.count("turns", 3, "Replies of a conversation.", 1, 16),),
+        defaults={"max_prompt_tokens": 2048},
+        models=("user",),
+        columns=("context",),
+        paper="Zhao et al. 2025, Teaching Language Models to Evolve with Users: "
+        "Dynamic Profile Modeling for Personalized Alignment (RLPA)",
+        equation="R_t = F1(slots said at turn t, slots of the person) + R(x_t, answer)",
+        identities=(
+            "what a policy that listens says of its person rises with the turns",
+            "a later word on a slot replaces the earlier one",
+            "a profile without a slot of the person earns 0, the person's own 1",
+        ),
+        status="abstract",
+        verified="the abstract: a simulated user, a profile and a response reward at "
+        "every turn",
+        unverified="F1 over slots whose values have the same words; each reply earns "
+        "its own turn alone, with no discount from later ones; the wording, and the "
+        "response reward, which is any reward model and does not read the profile",
+        neighbour="ufo",
+        tests=(
+            "test_profile_of_a_policy_that_listens_grows_with_the_turns",
+            "test_later_word_on_a_slot_replaces_the_earlier",
+            "test_profile_earns_its_f1",
         ),
     ),
 )

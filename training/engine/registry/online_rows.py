@@ -44,6 +44,7 @@ Prompts = Literal[
     "directed",
     "feedback",
     "conversation",
+    "profiled",
 ]
 
 
@@ -77,7 +78,8 @@ class OnlineRow:
             answer is put behind what is drawn (completed); or prompts that say how
             much each reward counts (directed); or, beside a frozen agent, what to
             better in its answers (feedback), or answers it may want bettered
-            (conversation).
+            (conversation); or what a person says that a frozen model plays, whose
+            profile is known (profiled).
         placement: whether all of a reward stands at a completion's end, or what
             judges parts stands where they end.
         judge: whether the reward model stays as it is, or learns from what the known
@@ -109,7 +111,7 @@ class OnlineRow:
     @property
     def knows_answers(self) -> bool:
         """True if what is asked has known answers, so no other reward is needed."""
-        return self.prompts in ("judged", "answered", "completed")
+        return self.prompts in ("judged", "answered", "completed", "profiled")
 
     @property
     def is_single_step(self) -> bool:

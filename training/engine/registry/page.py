@@ -93,8 +93,9 @@ def markdown() -> str:
             parts.append(f"## {title}\n")
             parts.append(_table(members))
             parts += [_section(preset) for preset in members]
-    parts.append("## Not offered, and why\n")
-    parts += [_absence(absent) for absent in ABSENT]
+    if ABSENT:
+        parts.append("## Not offered, and why\n")
+        parts += [_absence(absent) for absent in ABSENT]
     return "\n".join(parts)
 
 
