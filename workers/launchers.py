@@ -1,8 +1,8 @@
 """How the engine is started: a registry of launchers, each a command line.
 
 `local` runs one process; `accelerate` runs one per GPU, by the machine's accelerate
-configuration (FSDP, DeepSpeed, several machines). A cluster's submitter is one more
-entry: a command that stays in the foreground and passes signals on.
+configuration: whole weights on every GPU, so neither FSDP nor DeepSpeed. A cluster's
+submitter is one more entry: a command that stays in the foreground.
 """
 
 import os
@@ -31,6 +31,8 @@ def accelerate(arguments: Sequence[str]) -> list[str]:
     return [*command, "-m", ENGINE, *arguments]
 
 
+# It kills what has not ended half a minute after a signal; saving may take longer.
+HASTY = ("accelerate",)
 LAUNCHERS: dict[str, Launcher] = {"local": local, "accelerate": accelerate}
 
 

@@ -17,6 +17,10 @@ class EngineProcess:
     """One engine in a session of its own, tied to this process by a pipe.
 
     However this process dies, the kernel closes the pipe and the engine exits.
+
+    Args:
+        signalled: whether an order is also a signal, which ends waits; without, the
+            engine takes the time that it needs.
     """
 
     def __init__(
@@ -26,8 +30,10 @@ class EngineProcess:
         out: Path,
         environment: Mapping[str, str],
         directory: Path,
+        signalled: bool = True,
     ) -> None:
         self.out = out
+        self._signalled = signalled
         with (out / "engine.log").open("ab") as log:
             # Events come through events.jsonl; their echo would only fill the log.
             self._process = subprocess.Popen(
@@ -49,12 +55,13 @@ class EngineProcess:
         return self._process.poll()
 
     def order(self, action: str) -> None:
-        """Leave an order that the engine reads between two steps, and signal it."""
+        """Leave an order that the engine reads between two steps, or signal it too."""
         with contextlib.suppress(OSError):
             scratch = self.out / ".control.new"
             scratch.write_text(json.dumps({"action": action}), encoding="utf-8")
             scratch.replace(self.out / "control.json")
-        self._signal(signal.SIGTERM)
+        if self._signalled:
+            self._signal(signal.SIGTERM)
 
     def end(self) -> None:
         """Kill whatever is left of the group and wait until nothing of it runs."""

@@ -28,7 +28,7 @@ from annotation.errors import HoneError
 from training.models import TrainingRun
 from training.services import artifacts, promoting, runs, specs
 from training.services.results import take_results
-from workers.launchers import command, environment
+from workers.launchers import HASTY, command, environment
 from workers.live import LiveIntake
 from workers.processes import EngineProcess
 from workers.tailing import LineTail, LogTail, parse_event
@@ -93,6 +93,7 @@ class Supervisor:
             out=self.out,
             environment=environment(),
             directory=settings.BASE_DIR,
+            signalled=self.run.launcher not in HASTY,
         )
         try:
             ordered = self._follow(process)

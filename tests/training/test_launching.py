@@ -58,6 +58,11 @@ def test_a_run_keeps_every_setting(good: dict[str, Any]) -> None:
         ({"model": None}, "model", "the model to train a reward model from"),
         ({"seed": -1}, "seed", "a whole number from 0"),
         ({"launcher": "rocket"}, "launcher", "one of local, accelerate"),
+        (
+            {"launcher": "accelerate", "limits": {"seconds": 60}},
+            "launcher",
+            "local: one process",
+        ),
         ({"backend": "hone"}, "backend", "one of trl"),
         ({"limits": {"seconds": -3}}, "limits.seconds", "greater than 0"),
         ({"lora": {"r": 0}}, "lora.r", "greater than or equal to 1"),

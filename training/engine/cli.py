@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import json
 import os
 import sys
 import time
-import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from training.engine import registry
+from training.engine import processes, registry
 from training.engine.allocator import keep_freed_memory
 from training.engine.context import RunContext, TaskResult
 from training.engine.control import Control, watch_parent
+from training.engine.ending import DONE, FIXABLE, Ending
 from training.engine.errors import FixableError, Interrupted, full_disk
-from training.engine.events import EventLog, write_json
+from training.engine.events import EventLog
 from training.engine.registry import absent, page
+from training.engine.registry.processes import needs_one_process
 from training.engine.sources import needs_hub
 from training.engine.spec import Spec, load_spec
-
-DONE, BUG, FIXABLE = 0, 1, 2
-_RESERVE_BYTES = 1 << 16
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,9 +84,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_spec(spec_path: Path, out: Path, *, resume_from: tuple[Path, ...] = ()) -> int:
     """Run a specification in this process; return the exit code."""
     started_at = time.monotonic()
-    is_main = os.environ.get("RANK", "0") == "0"
     try:
-        reserve = _prepare(out)
+        ending = Ending.prepare(out)
     except OSError as error:
         print(
             f"error: {out} cannot be written\n  found: {error}\n"
@@ -99,11 +94,12 @@ def run_spec(spec_path: Path, out: Path, *, resume_from: tuple[Path, ...] = ()) 
         )
         return FIXABLE
     control = Control(out)
-    control.listen()
+    control.listen(late=ending.late)
     try:
         spec = load_spec(spec_path)
         _set_environment(spec)
-        with EventLog(out if is_main else None) as events:
+        _join(spec)
+        with EventLog(out if processes.is_main() else None) as events:
             context = RunContext(
                 spec=spec,
                 params=spec.values(),
@@ -114,34 +110,42 @@ def run_spec(spec_path: Path, out: Path, *, resume_from: tuple[Path, ...] = ()) 
                 started_at=started_at,
             )
             result = _run_task(context)
-            if is_main:
-                _succeed(context, result)
+            # A run has succeeded when all of its processes have.
+            processes.meet()
+            if processes.is_main():
+                ending.succeed(context, result)
         return DONE
     except Interrupted as stop:
-        if is_main:
-            _end(out, reserve, {"state": stop.state, "step": stop.step, "error": None})
-        return DONE
+        return ending.stop(stop.state, stop.step)
     except KeyboardInterrupt:
-        _end(out, reserve, {"state": "cancelled", "step": 0, "error": None})
-        return DONE
+        return ending.stop("cancelled", 0)
     except FixableError as error:
-        return _fail(out, reserve, error)
+        return ending.fail(error)
     except Exception as error:
-        mendable = full_disk(error, out) or _out_of_memory(error)
-        if mendable is not None:
-            return _fail(out, reserve, mendable)
-        return _crash(out, reserve, error)
+        mendable = (
+            full_disk(error, out) or _out_of_memory(error) or processes.lost(error)
+        )
+        return ending.crash(error) if mendable is None else ending.fail(mendable)
 
 
-def _prepare(out: Path) -> Path:
-    """Make the directory, and keep a little room so that a full disk can be told."""
-    out.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileNotFoundError):
-        (out / "status.json").unlink()
-    reserve = out / ".reserve"
-    with contextlib.suppress(OSError):
-        reserve.write_bytes(b"\0" * _RESERVE_BYTES)
-    return reserve
+def _join(spec: Spec) -> None:
+    """Meet the other processes of the run, if what it does can be shared.
+
+    Raises:
+        FixableError: if it cannot, or they do not meet.
+    """
+    if processes.count() == 1:
+        return
+    alone = needs_one_process(registry.get(spec.preset), seconds=spec.limits.seconds)
+    if alone is not None:
+        raise FixableError(
+            alone.message,
+            expected="one process",
+            found=f"{processes.count()} processes",
+            fix=f"Launch it by itself, as one process. {alone.fix}".strip(),
+            field=alone.field,
+        )
+    processes.join()
 
 
 def _set_environment(spec: Spec) -> None:
@@ -176,59 +180,6 @@ def _run_task(context: RunContext) -> TaskResult:
     result = task.run(context)
     assert isinstance(result, TaskResult)
     return result
-
-
-def _succeed(context: RunContext, result: TaskResult) -> None:
-    summary: dict[str, Any] = {
-        "state": "succeeded",
-        "step": result.step,
-        "metrics": result.metrics,
-        "model": result.model,
-        "subset": result.subset,
-        "files": list(result.files),
-        "seconds": round(context.elapsed(), 3),
-    }
-    write_json(context.out / "status.json", {**summary, "error": None})
-    with contextlib.suppress(OSError):
-        (context.out / ".reserve").unlink()
-    context.events.emit("finished", **summary)
-
-
-def _fail(out: Path, reserve: Path, error: FixableError) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    _end(out, reserve, {"state": "failed", "step": 0, "error": error.as_dict()})
-    return FIXABLE
-
-
-def _crash(out: Path, reserve: Path, error: Exception) -> int:
-    text = "".join(traceback.format_exception(error))
-    print(text, file=sys.stderr)
-    with contextlib.suppress(OSError):
-        (out / "traceback.txt").write_text(text, encoding="utf-8")
-    details = {
-        "error": "bug",
-        "message": "The engine failed in a way it did not expect.",
-        "expected": "the run to go on",
-        "found": f"{type(error).__name__}: {str(error)[:500]}",
-        "fix": "Report it with traceback.txt, spec.json and events.jsonl.",
-        "field": None,
-    }
-    _end(out, reserve, {"state": "failed", "step": 0, "error": details})
-    return BUG
-
-
-def _end(out: Path, reserve: Path, facts: dict[str, Any]) -> None:
-    """Write a status other than success, and its event; a full disk is no obstacle."""
-    with contextlib.suppress(OSError):
-        reserve.unlink()
-    status = {"metrics": {}, "model": None, "subset": None, **facts}
-    try:
-        write_json(out / "status.json", status)
-    except OSError as error:
-        print(f"error: status.json could not be written: {error}", file=sys.stderr)
-    failed = facts["state"] == "failed"
-    with contextlib.suppress(OSError), EventLog(out) as events:
-        events.emit("failed" if failed else "finished", **facts)
 
 
 def _out_of_memory(error: BaseException) -> FixableError | None:

@@ -7,12 +7,20 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from training.engine.errors import Interrupted, StopState
+from training.engine import processes
+from training.engine.errors import StopState
+
+_LAUNCHER = "TORCHELASTIC_RUN_ID"
+"""Set by torch's launcher, which accelerate uses for several devices."""
+
+LATE_SECONDS = 25.0
+"""That launcher sends SIGTERM when a process died, and SIGKILL 30 seconds later."""
 
 PARENT_DIED = 75
 """Exit code when the parent's pipe closed: the run has no supervisor any more."""
@@ -31,10 +39,17 @@ class Control:
         self._path = directory / "control.json"
         self._signalled = False
 
-    def listen(self) -> None:
-        """Take over SIGTERM and SIGINT; call from the main thread."""
+    def listen(self, late: Callable[[float], None] | None = None) -> None:
+        """Take over SIGTERM and SIGINT; call from the main thread.
+
+        Args:
+            late: called, from a thread of its own, if a launcher that kills what does
+                not end in time has sent SIGTERM and its time is nearly out.
+        """
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        if late is not None and _LAUNCHER in os.environ:
+            _watch_signals(late)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self._signalled and number == signal.SIGINT:
@@ -54,14 +69,31 @@ class Control:
         return "preempted" if self._signalled else None
 
     def check(self, step: int = 0) -> None:
-        """Raise if the run should end here.
+        """Raise if the run should end here; all processes of a run must call.
 
         Raises:
             Interrupted: with the state to end in.
         """
-        state = self.requested()
-        if state is not None:
-            raise Interrupted(state, step)
+        processes.obey(self.requested(), step)
+
+
+def _watch_signals(late: Callable[[float], None]) -> None:
+    """Call ``late`` some time after SIGTERM, however busy the main thread is.
+
+    Python's own handlers run between two of its instructions: in a process that waits
+    inside a library for another one, which may be dead, they never do.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while signal.SIGTERM not in os.read(reader, 64):
+            continue
+        time.sleep(LATE_SECONDS)
+        late(LATE_SECONDS)
+
+    threading.Thread(target=wait, name="late", daemon=True).start()
 
 
 def watch_parent(exit_process: Callable[[int], Any] = os._exit) -> threading.Thread:

@@ -108,8 +108,12 @@ def read_events(directory: Path) -> list[dict[str, Any]]:
     return events
 
 
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON so that a reader sees the old file or the new one, never half."""
+def write_json(path: Path, value: Mapping[str, Any], *, replace: bool = True) -> bool:
+    """Write JSON so that a reader sees the old file or the new one, never half.
+
+    Returns:
+        Whether it was written: without ``replace`` the first to write stays.
+    """
     text = json.dumps(jsonable(value), indent=2, ensure_ascii=False, allow_nan=False)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -118,7 +122,16 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
-        os.replace(name, path)
+        if replace:
+            os.replace(name, path)
+            return True
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            return False
+        finally:
+            os.unlink(name)
+        return True
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(name)

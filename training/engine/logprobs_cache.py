@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from training.engine import processes
 from training.engine.errors import FixableError, disk_error
 from training.engine.layout import Branch, can_share, lay_out
 from training.engine.logprobs import token_logprobs
@@ -168,12 +169,14 @@ def frozen_logprobs(
     """Return each branch's token log-probabilities under a frozen model, float32.
 
     Known ones come from the cache, equal ones are run once, and what is run is kept
-    after every batch, so an interrupted pass goes on where it was.
+    after every batch, so an interrupted pass goes on where it was. Several processes
+    run a share each, and all must call; the first one alone reads and writes the cache.
 
     Args:
         groups: branches of one number may share their prompt's pass.
         batch_size: groups in one forward pass.
-        tick: called with the number of branches done; it may raise to end early.
+        tick: called with the number of branches done, in all processes alike; it may
+            raise to end early.
 
     Raises:
         FixableError: if the model yields a number that is none, naming the model.
@@ -184,6 +187,7 @@ def frozen_logprobs(
         for branch, kept in zip(branches, cache.get(branches), strict=True):
             if kept is not None:
                 known[branch] = kept
+    known = processes.from_main(known)
     pending: dict[int, list[Branch]] = {}
     claimed = set(known)
     for branch, group in zip(branches, groups, strict=True):
@@ -192,29 +196,41 @@ def frozen_logprobs(
             pending.setdefault(group, []).append(branch)
     # Longest first: padding is short, and a batch that does not fit is met at once.
     order = sorted(pending, key=lambda g: -max(len(b) for b in pending[g]))
-    for start in range(0, len(order), batch_size):
-        batch = [(b, g) for g in order[start : start + batch_size] for b in pending[g]]
-        run = [branch for branch, _ in batch]
-        layout = lay_out(
-            run,
-            pad_token_id=pad_token_id,
-            groups=[g for _, g in batch] if can_share(model) else None,
-        ).to(model.device)
-        rows = token_logprobs(model, layout).float().cpu().numpy()
-        values = [
-            row[: len(branch.completion)] for row, branch in zip(rows, run, strict=True)
-        ]
-        if not all(np.isfinite(row).all() for row in values):
-            raise FixableError(
-                "A frozen model yields values that are no numbers.",
-                expected="finite log-probabilities",
-                found="NaN or infinity",
-                fix="Check the model's weights; in bfloat16, try float32.",
-                field="reference",
-            )
+    batches = [order[at : at + batch_size] for at in range(0, len(order), batch_size)]
+    each = processes.count()
+    for start in range(0, len(batches), each):
+        own = batches[start : start + each][processes.rank() :][:1]
+        here = [(branch, g) for batch in own for g in batch for branch in pending[g]]
+        found = _run(model, here, pad_token_id) if here else {}
+        fresh: dict[Branch, np.ndarray] = {}
+        for part in processes.everyones(found):
+            fresh |= part
         if cache is not None:
-            cache.put(run, values)
-        known.update(zip(run, values, strict=True))
+            cache.put(list(fresh), list(fresh.values()))
+        known |= fresh
         if tick is not None:
             tick(len(known))
     return [known[branch] for branch in branches]
+
+
+def _run(
+    model: PreTrainedModel, batch: Sequence[tuple[Branch, int]], pad_token_id: int
+) -> dict[Branch, np.ndarray]:
+    """Return what a model says of branches, each given with its group's number."""
+    run = [branch for branch, _ in batch]
+    layout = lay_out(
+        run,
+        pad_token_id=pad_token_id,
+        groups=[g for _, g in batch] if can_share(model) else None,
+    ).to(model.device)
+    rows = token_logprobs(model, layout).float().cpu().numpy()
+    found = {b: row[: len(b.completion)] for b, row in zip(run, rows, strict=True)}
+    if not all(np.isfinite(row).all() for row in found.values()):
+        raise FixableError(
+            "A frozen model yields values that are no numbers.",
+            expected="finite log-probabilities",
+            found="NaN or infinity",
+            fix="Check the model's weights; in bfloat16, try float32.",
+            field="reference",
+        )
+    return found

@@ -20,10 +20,15 @@ from transformers import (
     TrainingArguments,
 )
 
-from training.engine import checkpoints
+from training.engine import checkpoints, processes
 from training.engine.averaging import averaged_weights
 from training.engine.context import RunContext
-from training.engine.errors import Interrupted, StopState, require_free
+from training.engine.errors import (
+    FixableError,
+    Interrupted,
+    StopState,
+    require_free,
+)
 from training.engine.models import parameter_bytes
 from training.engine.order import RowOrder
 
@@ -126,7 +131,7 @@ class RunCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Obey orders, then save if it is time to."""
-        order = agreed(self._context.control.requested())
+        order = processes.agreed(self._context.control.requested())
         if order is not None:
             self.stopped = order
             control.should_training_stop = True
@@ -139,8 +144,10 @@ class RunCallback(TrainerCallback):
             return
         steps, seconds = self._every_steps, self._every_seconds
         due = bool(steps) and state.global_step % int(steps or 1) == 0
-        if seconds is not None and time.monotonic() - self._saved_at >= float(seconds):
-            due = True
+        if seconds is not None:
+            late = time.monotonic() - self._saved_at >= float(seconds)
+            # By the first process's clock, or some would save and others not.
+            due = processes.from_main(late) or due
         if due and state.global_step < state.max_steps:
             control.should_save = True
 
@@ -153,6 +160,8 @@ class RunCallback(TrainerCallback):
     ) -> None:
         """Seal the checkpoint that was just written."""
         self._saved_at = time.monotonic()
+        # Every process writes the state of its own generators.
+        processes.meet()
         if not state.is_world_process_zero:
             return
         path = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
@@ -198,17 +207,6 @@ class RunCallback(TrainerCallback):
         )
 
 
-def agreed(order: StopState | None) -> StopState | None:
-    """Return one order for all processes, so that they stop on the same step."""
-    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        return order
-    states: list[StopState | None] = [None, "preempted", "cancelled"]
-    device = torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
-    code = torch.tensor(states.index(order), device=device)
-    torch.distributed.all_reduce(code, op=torch.distributed.ReduceOp.MAX)
-    return states[int(code.item())]
-
-
 def row_order(
     context: RunContext,
     lengths: Sequence[int],
@@ -219,7 +217,9 @@ def row_order(
     """Return the order in which rows of these lengths are trained on."""
     return RowOrder(
         lengths,
-        context.integer("batch_size") * context.integer("gradient_accumulation"),
+        context.integer("batch_size")
+        * context.integer("gradient_accumulation")
+        * processes.count(),
         seed=context.spec.seed,
         grouped=context.flag("group_by_length"),
         shuffled=shuffled,
@@ -291,7 +291,12 @@ def starting_point(context: RunContext) -> Start:
     """Return the furthest whole checkpoint; say loudly what was passed over."""
     if not context.resume_from:
         return Start(None, ())
-    choice = checkpoints.choose(context.resume_from)
+    choice = processes.from_main(
+        checkpoints.choose(context.resume_from) if processes.is_main() else None
+    )
+    assert choice is not None
+    if choice.checkpoint is not None:
+        _require_everywhere(choice.checkpoint)
     warnings = [
         f"checkpoint {rejected['checkpoint']} was not used: {rejected['why']}"
         for rejected in choice.rejected
@@ -301,3 +306,21 @@ def starting_point(context: RunContext) -> Start:
     for warning in warnings:
         print(f"warning: {warning}", file=sys.stderr)
     return Start(choice.checkpoint, tuple(warnings))
+
+
+def _require_everywhere(checkpoint: checkpoints.Checkpoint) -> None:
+    """Refuse a checkpoint that some process cannot read, in all of them.
+
+    Raises:
+        FixableError: naming the processes.
+    """
+    there = processes.everyones(checkpoint.path.is_dir())
+    lacking = [str(rank) for rank, found in enumerate(there) if not found]
+    if lacking:
+        raise FixableError(
+            "The checkpoint cannot be read by every process.",
+            expected=f"{checkpoint.path} on every machine of the run",
+            found=f"none for the processes {', '.join(lacking)}",
+            fix="Keep the output directory on a disk that all machines share.",
+            field="out",
+        )

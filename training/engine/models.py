@@ -6,13 +6,13 @@ is saved as an ordinary ``transformers`` directory.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -29,7 +29,7 @@ from transformers import (
     set_seed,
 )
 
-from training.engine import tiny
+from training.engine import processes, tiny
 from training.engine.compat import gguf_parsed_once
 from training.engine.errors import FixableError
 from training.engine.events import write_json
@@ -69,6 +69,13 @@ class Loaded:
     def context(self) -> int:
         """The longest sequence the model can take, in tokens."""
         return int(getattr(self.model.config, "max_position_embeddings", 1 << 20))
+
+
+def placed(loaded: Loaded) -> Loaded:
+    """Return a model on this process's accelerator, if there is one."""
+    module: torch.nn.Module = loaded.model
+    module.to(PartialState().device)
+    return loaded
 
 
 def load_policy(part: ModelPart, *, seed: int = 0) -> Loaded:
@@ -257,7 +264,7 @@ def save_model(
     Args:
         notes: what else is said of the model, by the name of a JSON file.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not processes.is_main():
         return
     staging = Staging(target)
     try:

@@ -1,12 +1,16 @@
-"""In which order rows are trained on: seeded by epoch, so a resumed run agrees."""
+"""In which order rows are trained on: seeded by epoch, so a resumed run agrees.
+
+Several processes share the steps of one: a step has as many rows as all of them hold,
+in the same order, and every row of an epoch is one process's.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Sampler
 from transformers import TrainingArguments
 
 _GROUPED_BATCHES = 50
@@ -98,6 +102,68 @@ class RowOrder(Sampler[int]):
         return [row for batch in batches for row in batch] + rest
 
 
+Fill = Literal["none", "filler", "repeat"]
+
+
+class Share(Sampler[list[int]]):
+    """One process's batches of every epoch.
+
+    Where the last rows of an epoch are fewer than a batch for each process, they are
+    dealt out evenly. A process that is left without any gets a filler, the position
+    behind the last row: it takes part in the step, and counts nothing.
+
+    Args:
+        order: of all rows.
+        batch_size: rows of one process's batch.
+        fill: ``filler``: fillers also make all batches of a step equally long, for
+            trainers that gather what they found; ``repeat``: rows of the epoch's
+            beginning do, for trainers that know no fillers.
+    """
+
+    def __init__(
+        self, order: RowOrder, batch_size: int, *, rank: int, count: int, fill: Fill
+    ) -> None:
+        self._order = order
+        self._size = batch_size
+        self._rank = rank
+        self._count = count
+        self._fill = fill
+
+    def set_epoch(self, epoch: int) -> None:
+        """Move to an epoch; called by the trainer."""
+        self._order.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return -(-len(self._order) // (self._size * self._count))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rows = list(self._order)
+        each = self._size * self._count
+        for start in range(0, len(rows), each):
+            part = rows[start : start + each]
+            own = self._own(part)
+            longest = -(-len(part) // self._count)
+            if self._fill == "filler":
+                own += [len(rows)] * (longest - len(own))
+            elif self._fill == "repeat" and len(own) < longest:
+                own.append(rows[self._rank % len(rows)])
+            yield own or [len(rows)]
+
+    def _own(self, part: list[int]) -> list[int]:
+        even, more = divmod(len(part), self._count)
+        begin = self._rank * even + min(self._rank, more)
+        return part[begin : begin + even + (self._rank < more)]
+
+
+class SharedLoader(DataLoader[Any]):
+    """A loader whose batches are one process's; it moves to an epoch with them."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Move to an epoch."""
+        assert isinstance(self.batch_sampler, Share)
+        self.batch_sampler.set_epoch(epoch)
+
+
 class OrderedTrainer:
     """Mixed into a trainer: rows in the order it was given, and no wasted step.
 
@@ -108,6 +174,29 @@ class OrderedTrainer:
 
     row_order: RowOrder
     args: TrainingArguments
+    train_dataset: Any
+    data_collator: Any
+    fill: Fill = "none"
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        if self.args.world_size == 1:
+            make: Any = super()
+            alone: DataLoader[Any] = make.get_train_dataloader()
+            return alone
+        # The library's own sharding fills the last step with rows it has had.
+        share = Share(
+            self.row_order,
+            self.args.per_device_train_batch_size,
+            rank=self.args.process_index,
+            count=self.args.world_size,
+            fill=self.fill,
+        )
+        return SharedLoader(
+            self.train_dataset,
+            batch_sampler=share,
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         if self.args.warmup_steps < 1:

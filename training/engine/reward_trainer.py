@@ -10,6 +10,7 @@ import torch
 from transformers.modeling_outputs import SequenceClassifierOutput
 from trl.trainer.reward_trainer import RewardTrainer
 
+from training.engine import processes
 from training.engine.layout import Branch, lay_out
 from training.engine.objectives.bradley_terry import (
     centring_penalty,
@@ -56,7 +57,7 @@ class UniqueSequences:
                 pad_token_id=self.pad_token_id,
                 groups=[0] * len(first),
             )
-        for name in ("margin", "soft_label", "weight"):
+        for name in ("margin", "soft_label", "weight", "filler"):
             if name in examples[0]:
                 batch[name] = torch.tensor(
                     [example[name] for example in examples], dtype=torch.float
@@ -65,7 +66,18 @@ class UniqueSequences:
 
 
 class PreferenceRewardTrainer(OrderedTrainer, RewardTrainer):
-    """TRL's trainer on our batches; its metrics and its hard-label loss are its own."""
+    """TRL's trainer on our batches; its metrics and its hard-label loss are its own.
+
+    Of several processes each may hold fillers, which count nothing: the loss is the
+    mean over the rows that all of them hold.
+    """
+
+    fill = "filler"
+
+    @property
+    def world(self) -> int:
+        """How many processes there are."""
+        return int(self.args.world_size)
 
     def compute_loss(
         self,
@@ -80,6 +92,12 @@ class PreferenceRewardTrainer(OrderedTrainer, RewardTrainer):
         soft_label = rest.pop("soft_label", None)
         weight = rest.pop("weight", None)
         layout = rest.pop("layout", None)
+        filler = rest.pop("filler", None)
+        if filler is not None:
+            real = 1 - filler
+            # The mean of the processes' means is then that over the real rows.
+            share = real * real.numel() / (processes.across(real.sum()) / self.world)
+            weight = share if weight is None else weight * share
 
         def at_places(**arguments: Any) -> Any:
             arguments.pop("margin", None)

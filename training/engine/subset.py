@@ -17,6 +17,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from training.engine import processes
 from training.engine.events import write_json
 
 FILE = "subset.json"
@@ -110,7 +111,9 @@ def by_seconds(
 
 
 def save(subset: Subset, out: Path) -> None:
-    """Record the choice beside the run."""
+    """Record the choice beside the run; of several processes the first does."""
+    if not processes.is_main():
+        return
     write_json(
         out / FILE,
         {

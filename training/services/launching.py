@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from annotation.errors import HoneError
 from annotation.models import Completion, Project, Prompt
 from training.engine.registry import Preset, PresetError, get, validate
+from training.engine.registry.processes import needs_one_process
 from training.engine.registry.tools import SNAPSHOT
 from training.models import ModelVersion, Snapshot, TrainingRun
 from training.services import artifacts, runs
@@ -160,6 +161,9 @@ def launch(
         raise unlaunchable("seed", "a whole number from 0 to 2147483647", repr(seed))
     if launcher not in LAUNCHERS:
         raise unlaunchable("launcher", "one of " + ", ".join(LAUNCHERS), repr(launcher))
+    bounds = _shape(Limits, limits or {}, "limits")
+    if launcher == "accelerate":
+        _check_shared(chosen, bounds)
     with transaction.atomic():
         run = TrainingRun.objects.create(
             project=project,
@@ -169,7 +173,7 @@ def launch(
             backend=backend or chosen.backends[0],
             params=settings,
             lora=_shape(Lora, lora, "lora").model_dump() if lora else None,
-            limits=_shape(Limits, limits or {}, "limits").model_dump(exclude_none=True),
+            limits=bounds.model_dump(exclude_none=True),
             inputs=given.model_dump(mode="json", exclude_defaults=True),
             seed=seed,
             snapshot=snapshot,
@@ -378,3 +382,11 @@ def _name(preset: Preset, model: ModelVersion, snapshot: Snapshot | None) -> str
     link = "from" if preset.is_trainable else "of"
     data = f" on {snapshot.name}" if snapshot else ""
     return f"{preset.title} {link} {model.name}{data}"
+
+
+def _check_shared(preset: Preset, limits: Limits) -> None:
+    """Refuse several processes for what only one can do."""
+    alone = needs_one_process(preset, seconds=limits.seconds)
+    if alone is not None:
+        why = f"{alone.message} {alone.fix}".strip()
+        raise unlaunchable("launcher", "local: one process", "accelerate", why)

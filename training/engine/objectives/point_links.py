@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.engine import processes
 from training.engine.objectives.batch import Batch, Params, number
 
 PointLink = Callable[[Tensor, Batch, Params], Tensor]
@@ -43,12 +44,14 @@ def kto(scores: Tensor, batch: Batch, params: Params) -> Tensor:
 
 
 def mismatch_baseline(scores: Tensor, batch: Batch) -> Tensor:
-    """Return z0, the batch's mean score of completions of other prompts, at least 0."""
+    """Return z0, the batch's mean score of completions of other prompts, at least 0.
+
+    Several processes take the mean over the batches of all, as TRL's trainer does.
+    """
     index = batch.extras["mismatched"]
-    index = index[index >= 0]
-    if not len(index):
-        return scores.new_zeros(())
-    return scores[index].mean().clamp(min=0).detach()
+    found = scores.detach()[index[index >= 0]]
+    total = processes.across(torch.stack([found.sum(), found.new_tensor(len(found))]))
+    return (total[0] / total[1].clamp(min=1)).clamp(min=0)
 
 
 def win_rate_target(scores: Tensor, batch: Batch, params: Params) -> Tensor:

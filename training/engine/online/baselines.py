@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from training.engine import processes
 from training.engine.errors import FixableError
 from training.engine.ppo.masked import (
-    across_processes,
     masked_mean,
     masked_variance,
 )
@@ -141,7 +141,7 @@ def beta_weights(rewards: Tensor, groups: Tensor) -> Tensor:
     rates = group_mean(rewards, groups)
     first = torch.stack([rates[groups == g][0] for g in groups.unique()])
     everywhere = torch.ones_like(first, dtype=torch.bool)
-    if across_processes(everywhere.sum()) < 2:
+    if processes.across(everywhere.sum()) < 2:
         return torch.ones_like(rates)
     mean = masked_mean(first, everywhere)
     variance = masked_variance(first, everywhere)

@@ -8,7 +8,8 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
-from training.engine.ppo.masked import across_processes, masked_variance
+from training.engine import processes
+from training.engine.ppo.masked import masked_variance
 from training.engine.registry.rewards_algebra import Aggregation
 from training.engine.rewards.aggregation import combine as aggregate
 
@@ -161,10 +162,10 @@ class Constrained:
 
 
 def _means(rewards: Tensor) -> list[float]:
-    total: list[float] = (across_processes(rewards.sum(0)) / _count(rewards)).tolist()
+    total: list[float] = (processes.across(rewards.sum(0)) / _count(rewards)).tolist()
     return total
 
 
 def _count(rewards: Tensor) -> int:
     rows = torch.tensor(float(len(rewards)), device=rewards.device)
-    return int(across_processes(rows))
+    return int(processes.across(rows))

@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
-from training.engine import loop
+from training.engine import loop, processes
 from training.engine.averaging import Average, average_of
 from training.engine.context import RunContext
-from training.engine.errors import Interrupted, StopState, require_free
+from training.engine.errors import Interrupted, require_free
 from training.engine.models import parameter_bytes
 from training.engine.online import state as states
 from training.engine.online import telling
@@ -65,7 +65,6 @@ class OnlineLoop:
     """Draws opponents as the policy is now; given if steps are extragradient ones."""
 
     def __post_init__(self) -> None:
-        self._wrapped: nn.Module = self.accelerator.prepare_model(self.model)
         critic = self.model.critic_parameters()
         groups: list[dict[str, Any]] = [
             {
@@ -112,7 +111,6 @@ class OnlineLoop:
                 self.model,
                 self.optimizer,
                 self.scheduler,
-                self.accelerator.device,
                 self._beside(),
             )
             self.sampler.sync(self.model.policy, self.state.step)
@@ -145,13 +143,16 @@ class OnlineLoop:
             for judge in self._judges():
                 metrics |= judge.learn(rollouts)
         except NotFinite as error:
-            raise telling.not_finite(str(error), rollouts, step) from error
+            # It is no number in all processes, whose completions soever made it so.
+            every = [r for part in processes.everyones(rollouts[:8]) for r in part]
+            raise telling.not_finite(str(error), every, step) from error
         names = [source.name for source in self.sources]
         told = telling.described(scored, names) | scored.told | metrics
         told["learning_rate"] = float(self.scheduler.get_last_lr()[0])
         self.scheduler.step()
         # All processes steer by the KL of all, or their coefficients would part.
-        count = len(rollouts) * self.accelerator.num_processes
+        told = processes.averaged(told)
+        count = len(rollouts) * processes.count()
         self.state.kl.observe(told["objective/kl"], count)
         told["time/learning_seconds"] = round(time.monotonic() - began, 3)
         if self._is_told(step + 1):
@@ -172,8 +173,6 @@ class OnlineLoop:
             train_policy=learning,
             # A critic on the policy's own states learns by its head alone.
             resting=() if learning else self.model.policy_parameters(),
-            backward=self.accelerator.backward,
-            processes=self.accelerator.num_processes,
         )
 
     def _look_ahead(self, scored: Scored, learning: bool) -> Tensor:
@@ -229,8 +228,7 @@ class OnlineLoop:
         return replace(self.settings, kl_coef=kl_coef)
 
     def _sample(self, step: int) -> list[Rollout]:
-        count = self.accelerator.num_processes
-        rank = self.accelerator.process_index
+        count, rank = processes.count(), processes.rank()
         batch = batch_of(
             self.prompts, step, self.plan.prompts * count, self.context.spec.seed
         )[rank::count]
@@ -293,7 +291,7 @@ class OnlineLoop:
 
     def _forward(self, batch: Sequences, **options: bool) -> Any:
         with self._precision():
-            return self._wrapped(batch, **options)
+            return self.model(batch, **options)
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
         return torch.autocast(
@@ -316,7 +314,7 @@ class OnlineLoop:
             "metrics",
             step=step,
             metrics=metrics,
-            epoch=step * self.plan.prompts / len(self.prompts),
+            epoch=step * self.plan.prompts * processes.count() / len(self.prompts),
             progress={
                 "done": step,
                 "total": self.plan.updates,
@@ -338,7 +336,7 @@ class OnlineLoop:
         Raises:
             Interrupted: with the state to end in.
         """
-        order: StopState | None = loop.agreed(self.context.control.requested())
+        order = processes.agreed(self.context.control.requested())
         if order is None:
             return
         if order == "preempted":

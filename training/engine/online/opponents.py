@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import LogitsProcessor
 
+from training.engine import processes
 from training.engine.logprobs import vocabulary_logits
 from training.engine.models import Loaded
 from training.engine.online.rewards import RewardSource
@@ -125,7 +126,9 @@ class Opponents:
             list(prompts.values()),
             self.samples,
             # Others than the update's own completions, which are drawn from its step.
-            seed=(self.seed * 1_000_003 + scored.state.step) * 4099 + 2053,
+            seed=(self.seed * 1_000_003 + scored.state.step) * 4099
+            + 2053
+            + processes.rank(),
             tick=lambda done: None,
         )
         columns = [source.score(found) for source in self.sources]

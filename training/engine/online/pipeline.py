@@ -21,6 +21,7 @@ from training.engine.online.weighing import (
 )
 from training.engine.ppo.experience import Experience
 from training.engine.ppo.kl import Estimator, kl_estimate
+from training.engine.ppo.masked import of_all_processes
 from training.engine.registry.online_rows import OnlineRow
 
 
@@ -309,12 +310,12 @@ def _experience(scored: Scored, advantages: Tensor) -> Experience:
 
 
 def _rows(weights: Tensor) -> Tensor:
-    """Return the completions that count; where none does, all of them.
+    """Return the completions that count; where none does in any process, all of them.
 
     They then have weight 0: the update changes nothing but what a penalty in the loss
     asks for.
     """
     rows = (weights > 0).nonzero()[:, 0]
-    if len(rows):
+    if sum(of_all_processes([float(len(rows))])):
         return rows
     return torch.arange(len(weights), device=weights.device)

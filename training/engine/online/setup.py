@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from accelerate import Accelerator
 
-from training.engine import loop
+from training.engine import loop, processes
 from training.engine.context import RunContext, TaskResult
 from training.engine.environment import environment
 from training.engine.errors import FixableError
@@ -293,7 +293,7 @@ def _new_tokens(context: RunContext, policy: Loaded) -> int:
 
 def _plan(context: RunContext, parts: Parts, prompts: int) -> Plan:
     size = context.integer("prompts_per_update")
-    each = size * parts.accelerator.num_processes
+    each = size * processes.count()
     updates = math.ceil(context.number("epochs") * prompts / each)
     limits = context.spec.limits
     deadline = None

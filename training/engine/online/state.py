@@ -6,7 +6,6 @@ generator's state has to be kept for a resumed run to go on exactly as it would 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -16,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from training.engine import checkpoints
+from training.engine import checkpoints, processes
 from training.engine.context import RunContext
 from training.engine.errors import FixableError
 from training.engine.ppo.kl import KLController
@@ -78,7 +77,7 @@ def save(
     Args:
         beside: what else changes from update to update, by name.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not processes.is_main():
         return
     folder = context.out / "checkpoints"
     path = folder / f"checkpoint-{state.step}"
@@ -107,7 +106,6 @@ def load(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     scheduler: Any,
-    device: torch.device,
     beside: Mapping[str, Beside],
 ) -> None:
     """Bring everything back to where a checkpoint left it.
@@ -115,7 +113,8 @@ def load(
     Raises:
         FixableError: if the run that wrote it lacked something that this one keeps.
     """
-    stored = torch.load(path / FILE, map_location=device, weights_only=True)
+    # Everything is copied to where it belongs; an accelerator never holds it twice.
+    stored = torch.load(path / FILE, map_location="cpu", weights_only=True)
     model.load_state_dict(stored["model"], strict=False)
     optimizer.load_state_dict(stored["optimizer"])
     scheduler.load_state_dict(stored["scheduler"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 import torch
@@ -66,13 +65,12 @@ def not_finite(what: str, rollouts: Sequence[Rollout], step: int) -> FixableErro
 
 def show(context: RunContext, step: int, rollout: Rollout, score: float) -> None:
     """Tell of one completion, so that people see what is being learned."""
-    if os.environ.get("RANK", "0") == "0":
-        context.events.emit(
-            "sample",
-            step=step,
-            prompt_id=rollout.prompt.prompt_id,
-            content=rollout.text,
-            finish_reason="stop" if rollout.ended else "length",
-            tokens=len(rollout.ids),
-            score=round(score, 4),
-        )
+    context.events.emit(
+        "sample",
+        step=step,
+        prompt_id=rollout.prompt.prompt_id,
+        content=rollout.text,
+        finish_reason="stop" if rollout.ended else "length",
+        tokens=len(rollout.ids),
+        score=round(score, 4),
+    )

@@ -21,6 +21,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
+from training.engine import processes
 from training.engine.errors import FixableError
 from training.engine.models import Loaded
 from training.engine.online.rollout import Drawing, Rollout, prepared, rollout
@@ -90,6 +91,13 @@ class VLLMSampler:
                 field="lora",
             )
         name = f"update-{step}"
+        if processes.is_main():
+            self._give(policy, name)
+        # Nobody asks the server for an adapter that it does not have yet.
+        processes.meet()
+        self._model = name
+
+    def _give(self, policy: PeftModel, name: str) -> None:
         path = self._folder / name
         policy.save_pretrained(str(path))
         self._call(
@@ -99,7 +107,6 @@ class VLLMSampler:
         for old in self._folder.glob("update-*"):
             if old.name != name:
                 shutil.rmtree(old)
-        self._model = name
 
     def sample(
         self,

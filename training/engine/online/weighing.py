@@ -17,7 +17,7 @@ from training.engine.ppo.gae import (
     token_rewards,
 )
 from training.engine.ppo.kl import Estimator, kl_estimate
-from training.engine.ppo.masked import of_all_processes
+from training.engine.ppo.masked import masked_mean, of_all_processes
 from training.engine.ppo.shaping import (
     MissingEnd,
     clip_scores,
@@ -116,8 +116,9 @@ def with_critic(
         whiten_advantages=settings.whiten_advantages,
     )
     scored.told["objective/reward"] = float(rewards.sum(1).mean())
-    error = ((returns - values) ** 2)[states].mean()
-    spread = returns[states].var(unbiased=False).clamp(min=1e-8)
+    error = masked_mean((returns - values) ** 2, states)
+    centred = returns - masked_mean(returns, states)
+    spread = masked_mean(centred**2, states).clamp(min=1e-8)
     scored.told["value/explained_variance"] = float(1 - error / spread)
     return Experience(
         sequences=batch,

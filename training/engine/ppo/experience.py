@@ -37,7 +37,7 @@ class Sequences:
     def select(self, rows: Tensor) -> Sequences:
         """Return some rows, without the padding that only others needed."""
         attention = self.attention[rows]
-        longest = int(attention.sum(1).max())
+        longest = int(attention.sum(1).max()) if len(rows) else 1
         return Sequences(
             self.ids[rows, :longest],
             attention[:, :longest],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from training.engine import processes
 from training.engine.ppo.actor_critic import Outputs
 from training.engine.ppo.experience import Experience, Sequences
 from training.engine.ppo.kl import kl_estimate, kl_loss
@@ -18,7 +20,10 @@ from training.engine.ppo.losses import (
     clipped_value_loss,
     reduce,
 )
-from training.engine.ppo.masked import across_processes
+from training.engine.ppo.masked import (
+    of_all_processes,
+    sum_gradients,
+)
 
 RatioLevel = Literal["token", "sequence", "sequence_mean"]
 Surrogate = Literal["clip", "likelihood"]
@@ -94,7 +99,7 @@ class Totals:
                 torch.tensor(len(experience), device=tokens.device),
             ]
         ).to(torch.float32)
-        counts = across_processes(counts)
+        counts = processes.across(counts)
         return cls(counts[0], counts[1], counts[2])
 
 
@@ -199,12 +204,21 @@ def _mean(values: Tensor, mask: Tensor, total: Tensor) -> Tensor:
 
 
 def minibatches(count: int, size: int, seed: tuple[int, ...]) -> Iterator[Tensor]:
-    """Yield row numbers of one pass in a fresh order that depends on ``seed`` alone."""
+    """Yield row numbers of one pass in a fresh order that depends on ``seed`` alone.
+
+    All processes take as many steps: where they hold different numbers of rows, each
+    deals its own out evenly, and a step may find none.
+    """
     mixed = 0
     for number in seed:
         mixed = (mixed * 1_000_003 + number + 1) % (2**63 - 1)
     draw = torch.Generator().manual_seed(mixed)
-    yield from torch.randperm(count, generator=draw).split(size)
+    order = torch.randperm(count, generator=draw)
+    counts = of_all_processes([float(count)])
+    if min(counts) == max(counts):
+        yield from order.split(size)
+        return
+    yield from order.tensor_split(math.ceil(max(counts) / size))
 
 
 def update(
@@ -217,18 +231,17 @@ def update(
     seed: tuple[int, ...],
     train_policy: bool = True,
     resting: Sequence[nn.Parameter] = (),
-    backward: Callable[[Tensor], None] = Tensor.backward,
-    processes: int = 1,
 ) -> dict[str, float]:
     """Learn from a buffer; return the means of what happened, by name.
 
+    Several processes learn from the buffers of all as from one; all must call.
+
     Args:
-        parameters: what the optimizer steps, for the gradient's length.
+        parameters: what the optimizer steps.
         seed: what the order of every pass is drawn from, with the pass's number.
         train_policy: False while the critic alone warms up.
         resting: parameters that stay as they are in this update, whatever uses them:
             without a gradient the optimizer neither decays them nor counts a step.
-        processes: how many average their gradients.
     """
     sums: dict[str, float] = {}
     steps = epochs = 0
@@ -241,7 +254,10 @@ def update(
             totals = Totals.of(batch)
             optimizer.zero_grad(set_to_none=True)
             step: dict[str, Tensor] = {}
+            # A choice may leave a process no rows; the others' gradients are its own.
             for part_rows in torch.arange(len(rows)).split(settings.forward):
+                if not len(part_rows):
+                    continue
                 part = batch.select(part_rows)
                 outputs = model(
                     part.sequences,
@@ -250,14 +266,14 @@ def update(
                 loss, stats = losses(
                     outputs, part, settings, totals, train_policy=train_policy
                 )
-                # Processes average their gradients; shares are to be summed.
-                backward(loss * processes)
+                loss.backward()
                 for name, value in stats.items():
                     step[name] = step.get(name, torch.zeros_like(value)) + value
+            sum_gradients(parameters)
             for parameter in resting:
                 parameter.grad = None
             norm = torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
-            told = {n: float(across_processes(v)) for n, v in step.items()}
+            told = processes.summed({n: float(v) for n, v in step.items()})
             told["grad_norm"] = float(norm)
             require_finite(told)
             optimizer.step()

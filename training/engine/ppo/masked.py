@@ -2,29 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from training.engine import processes
 
 WHITEN_EPSILON = 1e-8
 
-
-def across_processes(value: Tensor) -> Tensor:
-    """Return the sum of ``value`` over all processes of the run (itself if alone)."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        value = value.clone()
-        torch.distributed.all_reduce(value)
-    return value
+_AT_ONCE = 1 << 24
+"""Numbers of gradients that are sent together."""
 
 
 def of_all_processes(values: list[float]) -> list[float]:
     """Return the values of all processes of the run, in their order."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        every: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(every, values)
-        return [value for part in every for value in part]
-    return values
+    return [value for part in processes.everyones(values) for value in part]
+
+
+def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:
+    """Put the sum of all processes' gradients in the place of each one's own.
+
+    Once an optimiser step, whatever number of backward passes each process made.
+    """
+    if not processes.together():
+        return
+    if not parameters:
+        return
+    has = torch.tensor([float(p.grad is not None) for p in parameters])
+    anywhere = processes.across(has.to(parameters[0].device)).tolist()
+    for parameter, count in zip(parameters, anywhere, strict=True):
+        # What no process used stays without one: the optimizer passes over it.
+        if count and parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    for part in _chunks([p.grad for p in parameters if p.grad is not None]):
+        flat = torch.cat([gradient.flatten() for gradient in part])
+        torch.distributed.all_reduce(flat)
+        sizes = [gradient.numel() for gradient in part]
+        for gradient, summed in zip(part, flat.split(sizes), strict=True):
+            gradient.copy_(summed.view_as(gradient))
+
+
+def _chunks(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Yield tensors of one type in groups that are sent together."""
+    part: list[Tensor] = []
+    size = 0
+    for gradient in gradients:
+        if part and (size > _AT_ONCE or gradient.dtype != part[0].dtype):
+            yield part
+            part, size = [], 0
+        part.append(gradient)
+        size += gradient.numel()
+    if part:
+        yield part
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
@@ -36,10 +66,10 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     Raises:
         ValueError: if no position counts.
     """
-    count = across_processes(mask.sum().to(values.dtype))
+    count = processes.across(mask.sum().to(values.dtype))
     if count == 0:
         raise ValueError("expected at least one position that counts, found none")
-    return across_processes((values * mask).sum()) / count
+    return processes.across((values * mask).sum()) / count
 
 
 def masked_variance(values: Tensor, mask: Tensor) -> Tensor:
@@ -48,13 +78,13 @@ def masked_variance(values: Tensor, mask: Tensor) -> Tensor:
     Raises:
         ValueError: if fewer than two positions count.
     """
-    count = across_processes(mask.sum().to(values.dtype))
+    count = processes.across(mask.sum().to(values.dtype))
     if count < 2:
         raise ValueError(
             f"expected at least two positions for a variance, found {int(count)}"
         )
     centred = (values - masked_mean(values, mask)) * mask
-    return across_processes((centred**2).sum()) / (count - 1)
+    return processes.across((centred**2).sum()) / (count - 1)
 
 
 def whiten(values: Tensor, mask: Tensor, *, shift_mean: bool = True) -> Tensor:

@@ -20,7 +20,8 @@ class Collated:
     """A batch before the policy has run.
 
     Attributes:
-        rows: positions of the examples in the training set.
+        rows: positions of the examples in the training set; none of a filler, with
+            which a process takes part in a step that leaves it no rows.
         weights: of the examples, one on average over the training set, shape (B,).
         batch: everything but the policy's log-probabilities, which are zeros.
     """
@@ -86,6 +87,12 @@ class Collator:
         ]
 
     def __call__(self, positions: Sequence[int]) -> dict[str, Collated]:
+        if list(positions) == [len(self._examples)]:
+            filler = self([0])["batch"]
+            weights = torch.zeros_like(filler.weights)
+            none = {n: torch.full_like(v, -1) for n, v in filler.batch.extras.items()}
+            batch = replace(filler.batch, extras=none)
+            return {"batch": replace(filler, weights=weights, rows=(), batch=batch)}
         examples = [self._examples[i] for i in positions]
         branches: list[Branch] = []
         groups: list[int] = []

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
+from training.engine import processes
 from training.engine.context import RunContext
 from training.engine.errors import FixableError
 from training.engine.layout import Branch
@@ -145,7 +146,7 @@ def _run(
     model = policy.model if part is None else load_frozen(name, context, policy)
     branches = [branch for group in groups for branch in group]
     numbers = [i for i, group in enumerate(groups) for _ in group]
-    cache = LogprobCache(model_hash(model))
+    cache = LogprobCache(model_hash(model)) if processes.is_main() else None
     training = model.training
     try:
         found = frozen_logprobs(
@@ -158,7 +159,8 @@ def _run(
             tick=_ticker(context, name, len(set(branches))),
         )
     finally:
-        cache.close()
+        if cache is not None:
+            cache.close()
         model.train(training)
     values = iter(found)
     return [[next(values) for _ in group] for group in groups]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 from transformers import Trainer
 
+from training.engine import processes
 from training.engine.errors import FixableError
 from training.engine.events import write_json
 from training.engine.objectives.algebra import Outcome, objective
@@ -137,19 +138,24 @@ class PreferenceTrainer(OrderedTrainer, Trainer):
                 found = {name: run(collated.layout) for name, run in self.live.items()}
             batch = replace(batch, frozen={**batch.frozen, **found})
         if self.labels is not None:
-            state = self.labels.of(collated.rows).to(batch.policy.device)
+            state = self.labels.of(collated.rows or (0,)).to(batch.policy.device)
             batch = replace(batch, columns={**batch.columns, "label_state": state})
         outcome = objective(self.objective_settings, batch, self.objective_params)
         self.last_rows = batch.row_ids
         refuse_no_numbers(outcome.losses, batch.row_ids, "loss")
         if self.labels is not None and outcome.z is not None:
-            self.labels.update(collated.rows, outcome.z)
+            # Every process keeps all labels: it meets other rows in the next epoch.
+            z = outcome.z.detach().float().cpu()[: len(collated)]
+            for rows, moved in processes.everyones((collated.rows, z)):
+                self.labels.update(rows, moved)
         self._remember(outcome, collated)
         count = len(collated) if num_items_in_batch is None else num_items_in_batch
         loss = (outcome.losses * collated.weights).sum() / count
         return (loss, outcome) if return_outputs else loss
 
     def _remember(self, outcome: Outcome, collated: Collated) -> None:
+        if not len(collated):
+            return
         for name, values in outcome.metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(values.sum())
             self._seen[name] = self._seen.get(name, 0.0) + len(values)
@@ -157,11 +163,10 @@ class PreferenceTrainer(OrderedTrainer, Trainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Add the objective's facts, averaged since the last log."""
         if "loss" in logs:
-            logs |= {name: self._sums[name] / self._seen[name] for name in self._sums}
+            sums, seen = processes.summed(self._sums), processes.summed(self._seen)
+            logs |= {name: sums[name] / seen[name] for name in sums}
             self._sums, self._seen = {}, {}
-            norm = logs.get("grad_norm")
-            if norm is not None:
-                refuse_no_numbers(torch.tensor([norm]), self.last_rows, "gradient")
+            refuse_no_gradient(logs.get("grad_norm"), self.last_rows)
         super().log(logs, *args, **kwargs)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
@@ -226,6 +231,22 @@ def refuse_no_numbers(values: Tensor, rows: Sequence[str], what: str) -> None:
         "from before are kept.",
         field="data.train",
     )
+
+
+def refuse_no_gradient(norm: float | None, rows: Sequence[str]) -> None:
+    """Stop a run whose gradient is no number; all processes must call.
+
+    Args:
+        norm: its length, the same in all processes.
+        rows: of this process's last batch.
+
+    Raises:
+        FixableError: naming the rows of all of them.
+    """
+    if norm is None:
+        return
+    every = [row for found in processes.everyones(list(rows)) for row in found]
+    refuse_no_numbers(torch.tensor([norm]), every, "gradient")
 
 
 def finite_parameters(named: Iterator[tuple[str, Tensor]], source: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -126,7 +126,15 @@ class Collator:
     shared: bool = False
 
     def __call__(self, rows: Sequence[int]) -> dict[str, RewardBatch]:
+        if list(rows) == [len(self.examples)]:
+            return {"batch": self._filler()}
         return {"batch": self.batch([self.examples[row] for row in rows])}
+
+    def _filler(self) -> RewardBatch:
+        """Return what a process without rows takes part in a step with."""
+        batch = self.batch(self.examples[:1])
+        weights = torch.zeros(len(batch))
+        return replace(batch, weights=weights, is_filler=True)
 
     def mean_weight(self) -> float:
         """Return the mean weight of all examples."""

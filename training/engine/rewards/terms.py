@@ -30,6 +30,8 @@ class RewardBatch:
         weights: shape (B,), one on average over the training set.
         step: optimiser steps done so far.
         layout: the same sequences where they share their prompts' passes.
+        is_filler: True where nothing is learned: a process that a step leaves without
+            rows takes part in it so.
     """
 
     ids: Tensor
@@ -42,6 +44,12 @@ class RewardBatch:
     weights: Tensor | None = None
     step: int = 0
     layout: Layout | None = None
+    is_filler: bool = False
+
+    @property
+    def counted(self) -> int:
+        """How many examples are learned from."""
+        return 0 if self.is_filler else len(self)
 
     def __len__(self) -> int:
         return len(self.members)

@@ -13,9 +13,13 @@ from safetensors.torch import load_model, save_model
 from torch import Tensor
 from transformers import Trainer
 
+from training.engine import processes
 from training.engine.layout import Layout
 from training.engine.order import OrderedTrainer
-from training.engine.preferences.trainer import refuse_no_numbers
+from training.engine.preferences.trainer import (
+    refuse_no_gradient,
+    refuse_no_numbers,
+)
 from training.engine.rewards.meta import Samples, moved, towards_spread
 from training.engine.rewards.objective import reward_loss
 from training.engine.rewards.terms import RewardBatch
@@ -53,7 +57,7 @@ class RewardModelTrainer(OrderedTrainer, Trainer):
     def _get_num_items_in_batch(
         self, batch_samples: list[Any], device: torch.device
     ) -> Tensor:
-        count = torch.tensor(float(sum(len(found["batch"]) for found in batch_samples)))
+        count = torch.tensor(float(sum(f["batch"].counted for f in batch_samples)))
         count = count.to(device)
         if self.args.world_size > 1:
             gathered: Tensor = self.accelerator.gather(count[None])
@@ -99,7 +103,7 @@ class RewardModelTrainer(OrderedTrainer, Trainer):
         )
         self._last_rows = batch.row_ids
         refuse_no_numbers(found, batch.row_ids, "loss")
-        for name, values in facts.items():
+        for name, values in facts.items() if batch.counted else ():
             self._sums[name] = self._sums.get(name, 0.0) + float(values.sum())
             self._seen[name] = self._seen.get(name, 0.0) + len(values)
         count = len(batch) if num_items_in_batch is None else num_items_in_batch
@@ -110,11 +114,10 @@ class RewardModelTrainer(OrderedTrainer, Trainer):
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """Add the pairs' facts, averaged since the last log."""
         if "loss" in logs:
-            logs |= {name: self._sums[name] / self._seen[name] for name in self._sums}
+            sums, seen = processes.summed(self._sums), processes.summed(self._seen)
+            logs |= {name: sums[name] / seen[name] for name in sums}
             self._sums, self._seen = {}, {}
-            norm = logs.get("grad_norm")
-            if norm is not None:
-                refuse_no_numbers(torch.tensor([norm]), self._last_rows, "gradient")
+            refuse_no_gradient(logs.get("grad_norm"), self._last_rows)
         super().log(logs, *args, **kwargs)
 
     def _save(

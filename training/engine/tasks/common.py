@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from transformers import PrinterCallback, Trainer
 
-from training.engine import subset
+from training.engine import processes, subset
 from training.engine.context import RunContext
 from training.engine.data import read_pairs
-from training.engine.errors import FixableError
 from training.engine.evaluate import metrics as measures
 from training.engine.loop import RunCallback
 from training.engine.models import Loaded
@@ -43,13 +41,14 @@ def choose_rows(
     the model. A resumed run takes the rows its predecessor recorded.
     """
     limits, seed = context.spec.limits, context.spec.seed
-    earlier = subset.load(context.resume_from, of=len(lengths), seed=seed)
+    earlier = processes.from_main(
+        subset.load(context.resume_from, of=len(lengths), seed=seed)
+    )
     if earlier is not None:
         subset.save(earlier, context.out)
         return earlier
     chosen = subset.by_rows(len(lengths), limits.max_rows, seed)
     if limits.seconds is not None:
-        _refuse_many_processes()
         per_step = context.integer("batch_size")
         per_step *= context.integer("gradient_accumulation")
         speed = _measure(context, lengths, per_step, build)
@@ -65,19 +64,6 @@ def choose_rows(
     if chosen.summary() is not None:
         subset.save(chosen, context.out)
     return chosen
-
-
-def _refuse_many_processes() -> None:
-    """Each process would measure its own speed and choose its own rows."""
-    count = os.environ.get("WORLD_SIZE", "1")
-    if count != "1":
-        raise FixableError(
-            "A time limit cannot be met by several processes.",
-            expected="one process, or no limits.seconds",
-            found=f"{count} processes",
-            fix="Limit the run by limits.max_rows or limits.max_steps.",
-            field="limits.seconds",
-        )
 
 
 def _measure(

@@ -16,7 +16,7 @@ from training.engine.errors import FixableError
 from training.engine.evaluate.answers import Answers, answers_report
 from training.engine.evaluate.baselines import text_of
 from training.engine.evaluate.policy_report import implied_accuracy, kl_estimate
-from training.engine.models import Loaded, load_policy, load_reward
+from training.engine.models import Loaded, load_policy, load_reward, placed
 from training.engine.progress import Progress
 from training.engine.rewards.contract import Item, Scorer
 from training.engine.rewards.model import RewardModel
@@ -70,8 +70,8 @@ def evaluate_policy(context: RunContext) -> tuple[dict[str, Any], dict[str, Any]
     test = _pairs(context, "test", limit=spec.limits.max_rows)
     train = _pairs(context, "train", limit=spec.limits.max_rows or TRAIN_PAIRS)
     prompts = _prompts(context, test or train)
-    policy = load_policy(spec.model, seed=spec.seed)
-    reference = load_policy(spec.reference, seed=spec.seed)
+    policy = placed(load_policy(spec.model, seed=spec.seed))
+    reference = placed(load_policy(spec.reference, seed=spec.seed))
     counts = {"test": len(test), "train": len(train), "prompts": len(prompts)}
     _started(context, policy, counts)
     deadline = Deadline.of(context)
@@ -259,7 +259,7 @@ def _judged(
 
     A judge of pairs is asked in both orders, and its chances averaged.
     """
-    judge = load_reward(ModelPart(source=source), seed=context.spec.seed)
+    judge = placed(load_reward(ModelPart(source=source), seed=context.spec.seed))
     length, batch = trained_length(judge), context.integer("batch_size")
     answers = [[_says(text) for text in side.texts] for side in sides]
     prompts, texts = [*asked, *asked], [*answers[0], *answers[1]]
@@ -268,7 +268,7 @@ def _judged(
     )
     gold: list[float] = []
     if GOLD in context.spec.models:
-        better = load_reward(context.spec.models[GOLD], seed=context.spec.seed)
+        better = placed(load_reward(context.spec.models[GOLD], seed=context.spec.seed))
         gold, _ = score_completions(
             better, prompts, texts, max_length=trained_length(better), batch_size=batch
         )

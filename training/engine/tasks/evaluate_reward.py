@@ -19,7 +19,7 @@ from training.engine.evaluate.starc import bandit_distance
 from training.engine.evaluate.suites.cases import Case, pairs_of
 from training.engine.evaluate.suites.readers import FORMATS, read_cases
 from training.engine.evaluate.suites.scores import measures
-from training.engine.models import Loaded, load_reward
+from training.engine.models import Loaded, load_reward, placed
 from training.engine.progress import Progress
 from training.engine.registry.tools import SNAPSHOT
 from training.engine.tasks import held_out
@@ -37,7 +37,7 @@ Report = dict[str, Any]
 def evaluate_reward(context: RunContext) -> tuple[Report, dict[str, Any]]:
     """Return a reward model's report and its headline numbers."""
     spec = context.spec
-    loaded = load_reward(spec.model, seed=spec.seed)
+    loaded = placed(load_reward(spec.model, seed=spec.seed))
     keep = held_out.needed(loaded)
     if held_out.asks_whom(loaded):
         keep = (*keep, "annotator")
@@ -114,7 +114,7 @@ def _distance(
 ) -> Report:
     """Return how far the model is from another, on the completions of the pairs."""
     part = context.spec.models[OTHER]
-    other = load_reward(part, seed=context.spec.seed)
+    other = placed(load_reward(part, seed=context.spec.seed))
     sides = [(pair, side) for pair in pairs for side in (pair.chosen, pair.rejected)]
     scores = [
         score_completions(

@@ -17,7 +17,7 @@ from training.engine.context import RunContext, TaskResult
 from training.engine.data import PROMPT_COLUMNS, read_table
 from training.engine.deadline import Deadline
 from training.engine.environment import environment
-from training.engine.models import Loaded, load_policy
+from training.engine.models import Loaded, load_policy, placed
 from training.engine.progress import Progress
 from training.engine.sampling import Completion, Prompt, Sampling, sample
 from training.engine.scorers import completion_logprobs
@@ -57,10 +57,10 @@ def run(context: RunContext) -> TaskResult:
     if spec.limits.max_rows is not None:
         prompts = prompts[: spec.limits.max_rows]
     samples = context.integer("samples")
-    loaded = load_policy(spec.model, seed=spec.seed)
+    loaded = placed(load_policy(spec.model, seed=spec.seed))
     reference = None
     if spec.reference is not None:
-        reference = load_policy(spec.reference, seed=spec.seed)
+        reference = placed(load_policy(spec.reference, seed=spec.seed))
     done = _finished(context)
     context.events.emit(
         "started",

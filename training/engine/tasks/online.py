@@ -28,9 +28,6 @@ from training.engine.ppo.learner import UpdateSettings
 from training.engine.ppo.shaping import MissingEnd
 from training.engine.registry.online_rows import OnlineRow
 
-_UNEVEN = ("informative", "spread")
-"""Choices that may keep another number of completions in each process."""
-
 
 def run(context: RunContext) -> TaskResult:
     """Train a policy; leave ``model/`` and its metrics."""
@@ -39,16 +36,6 @@ def run(context: RunContext) -> TaskResult:
     parts = setup.assemble(context, row, critic=_critic(context, row))
     names = [source.name for source in parts.sources]
     numbers = pipeline_settings(context, row, names)
-    uneven = row.select in _UNEVEN or row.prompts in ("answered", "conversation")
-    # A reward model that learns would learn something else in each process.
-    if (uneven or row.judge == "learns") and parts.accelerator.num_processes > 1:
-        raise FixableError(
-            "This method needs all of an update's completions in one process.",
-            expected="one process",
-            found=f"{parts.accelerator.num_processes} processes",
-            fix="Launch it locally.",
-            field="preset",
-        )
     references: ReferenceRewards | Opponents | None = None
     opponents = None
     if row.opponent == "mixture":

@@ -15,7 +15,7 @@ from typing import Any
 from datasets import Dataset
 from trl.trainer.reward_config import RewardConfig
 
-from training.engine import loop
+from training.engine import loop, processes
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import Pair, read_pairs, told_of_conditions
 from training.engine.environment import environment
@@ -117,6 +117,10 @@ def _trainer(
         columns["weight"] = [
             pair.weight * len(pairs) / total if total > 0 else 1.0 for pair in pairs
         ]
+    if processes.count() > 1:
+        # One more row takes the place of those that a process lacks in a step.
+        columns = {name: [*found, found[0]] for name, found in columns.items()}
+        columns["filler"] = [*[0.0] * len(rows), 1.0]
     arguments = loop.training_arguments(context) | extra
     arguments["max_length"] = max_length
     shared = can_share(model) and has_score_head(model)

@@ -15,7 +15,7 @@ from training.engine.environment import environment
 from training.engine.errors import FixableError
 from training.engine.evaluate.metrics import mean_and_error
 from training.engine.features import completion_features
-from training.engine.models import Loaded, load_policy, load_reward
+from training.engine.models import Loaded, load_policy, load_reward, placed
 from training.engine.progress import Progress
 from training.engine.rewards import free
 from training.engine.rewards.contract import Item, Scorer
@@ -45,7 +45,7 @@ def run(context: RunContext) -> TaskResult:
     rows = table.to_pylist()
     untrained = spec.preset != "score"
     load = load_policy if untrained else load_reward
-    loaded = load(spec.model, seed=spec.seed)
+    loaded = placed(load(spec.model, seed=spec.seed))
     for name in held_out.needed(loaded):
         for row in rows:
             if not row.get(name):
@@ -157,7 +157,7 @@ def free_scores(
             fix="Give it, or choose the preset likelihood.",
             field="reference",
         )
-    other = load_policy(context.spec.reference, seed=context.spec.seed)
+    other = placed(load_policy(context.spec.reference, seed=context.spec.seed))
     weak = free.log_likelihoods(other, prompts, completions, **how)
     return free.density_ratio(found, weak, float(context.params.get("beta") or 1.0))
 

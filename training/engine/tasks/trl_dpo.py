@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
-from training.engine import compat, loop
+from training.engine import compat, loop, processes
 from training.engine.context import RunContext, TaskResult
 from training.engine.data import read_pairs, told_of_conditions
 from training.engine.environment import environment
@@ -31,7 +31,12 @@ from training.engine.tokens import PairTokens, pair_tokens
 
 
 class TokenisedDPOTrainer(OrderedTrainer, DPOTrainer):
-    """TRL's trainer on rows that are tokenised and shortened already, in our order."""
+    """TRL's trainer on rows that are tokenised and shortened already, in our order.
+
+    It gathers what processes find, so all of them need as many rows in a step.
+    """
+
+    fill = "repeat"
 
     def _prepare_dataset(
         self, dataset: Any, processing_class: Any, args: Any, dataset_name: str
@@ -71,17 +76,20 @@ def run(context: RunContext) -> TaskResult:
 
     kept = common.choose_rows(context, [row.length for row in rows], timed)
     start = loop.starting_point(context)
+    counts = pairs.counts()
     context.events.emit(
         "started",
         step=start.checkpoint.step if start.checkpoint else 0,
         task=spec.task,
         preset=spec.preset,
-        rows={**pairs.counts(), "trained_on": len(kept.indices)},
+        rows={**counts, "trained_on": len(kept.indices)},
         shortened={"rows": shortened, "max_length": max_length},
         subset=kept.summary(),
         template=loaded.template,
         environment=environment(loaded.model),
-        **start.as_dict(*told_of_conditions(pairs.counts())),
+        **start.as_dict(
+            *_shared(context, len(kept.indices)), *told_of_conditions(counts)
+        ),
     )
     trainer = _trainer(
         context, loaded, loaded.model, [rows[i] for i in kept.indices], {}
@@ -103,6 +111,29 @@ def run(context: RunContext) -> TaskResult:
     )
 
 
+def _before(context: RunContext) -> bool:
+    """Return whether the reference runs once, before training.
+
+    TRL writes what it says where the process that wrote it alone finds it again.
+    """
+    return context.flag("precompute_reference") and processes.count() == 1
+
+
+def _shared(context: RunContext, rows: int) -> list[str]:
+    """Return what to say of a run that several processes share."""
+    told = []
+    if context.flag("precompute_reference") and not _before(context):
+        told.append("the reference runs at every step, as TRL needs it in processes")
+    short = -rows % processes.count()
+    if not short:
+        return told
+    return [
+        *told,
+        f"{short} of {rows} rows are learned from twice an epoch, so that every "
+        "process has as many; backend hone counts each once",
+    ]
+
+
 def _trainer(
     context: RunContext,
     loaded: Loaded,
@@ -119,7 +150,7 @@ def _trainer(
     )
     arguments = (
         loop.training_arguments(context)
-        | {"precompute_ref_log_probs": context.flag("precompute_reference")}
+        | {"precompute_ref_log_probs": _before(context)}
         | extra
     )
     arguments["max_length"] = None
