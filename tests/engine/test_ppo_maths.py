@@ -170,6 +170,47 @@ def test_kl_in_the_loss_has_the_gradient_of_the_divergence(
     assert loss.item() == pytest.approx(value.item())
 
 
+@pytest.mark.parametrize("estimator", ["k2", "k3"])
+def test_penalty_in_later_passes_is_that_of_the_policy_as_it_has_become(
+    estimator: Estimator,
+) -> None:
+    """Tokens of an older policy, every one as often as that policy draws it."""
+    old, reference = (torch.log_softmax(drawn(6, seed=s), 0) for s in (1, 2))
+    logits = drawn(6, seed=3).requires_grad_()
+    now = torch.log_softmax(logits, 0)
+    count = len(old)
+
+    def column(values: Tensor) -> Tensor:
+        return values[:, None]
+
+    experience = Experience(
+        sequences=Sequences(
+            torch.zeros(count, 2, dtype=torch.long),
+            torch.ones(count, 2, dtype=torch.long),
+            torch.ones(count, dtype=torch.long),
+            torch.ones(count, dtype=torch.long),
+            1,
+        ),
+        old_logprobs=column(old),
+        reference_logprobs=column(reference),
+        advantages=torch.zeros(count, 1, dtype=torch.float64),
+        states=torch.ones(count, 1, dtype=torch.bool),
+        # Each arm stands once, so its share of the draws is its weight.
+        weights=column(count * old.exp()),
+    )
+    outputs = Outputs(column(now), torch.zeros(count, 1), None)
+    settings = UpdateSettings(kl_coef=1.0, kl_estimator=estimator)
+    loss, _ = losses(outputs, experience, settings, Totals.of(experience))
+    (found,) = torch.autograd.grad(loss, logits, retain_graph=True)
+    exact = (now.exp() * (now - reference)).sum()
+    (wanted,) = torch.autograd.grad(exact, logits, retain_graph=True)
+    assert torch.allclose(found, wanted, atol=1e-12)
+    # TRL differentiates the ratio times k3, with the same result.
+    theirs = (old.exp() * (now - old).exp() * kl_estimate(now, reference, "k3")).sum()
+    (slope,) = torch.autograd.grad(theirs, logits)
+    assert torch.allclose(found, slope, atol=1e-12)
+
+
 def test_differentiating_k1_would_do_nothing_so_it_is_refused() -> None:
     logits = drawn(6).requires_grad_()
     logprobs = torch.log_softmax(logits, -1)

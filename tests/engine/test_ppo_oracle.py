@@ -209,7 +209,11 @@ def policy_loss(
                 loss = -a * new[row][t]
             own.append(weights[row][t] * loss)
             how = told.kl_estimator
-            ties.append(weights[row][t] * estimate(new[row][t], REFERENCE[row][t], how))
+            ties.append(
+                weights[row][t]
+                * math.exp(new[row][t] - OLD[row][t])
+                * estimate(new[row][t], REFERENCE[row][t], how)
+            )
         sums.append(own)
         penalties.append(ties)
 

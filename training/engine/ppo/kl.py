@@ -37,9 +37,10 @@ def kl_loss(logprobs: Tensor, reference: Tensor, estimator: Estimator) -> Tensor
 
     Differentiating k1 gives zero in expectation, and differentiating k3 gives the
     gradient of the divergence the other way round. So k2 is differentiated here, and
-    k3 lends its value alone. Holds for tokens drawn from the policy itself, token by
-    token: unlike a penalty in the reward it does not see that a token also changes
-    what later tokens cost.
+    k3 lends its value alone. Holds for tokens drawn from the policy itself, and for
+    others once they are weighed by their probability ratio; token by token: unlike a
+    penalty in the reward it does not see that a token also changes what later tokens
+    cost. So weighed, the gradient is that of the ratio times k3, as TRL has it.
 
     Args:
         logprobs: with gradient, shape (B, T).

@@ -147,8 +147,9 @@ def losses(
     if train_policy and settings.kl_coef:
         tie = _tie(outputs, part, settings.kl_estimator)
         if settings.kl_estimator != "whole":
-            # Estimated from drawn tokens, so it needs their weights as rewards do.
-            tie = tie * part.weights
+            # Estimated from drawn tokens: weighed as if the policy of this step, and
+            # not the one of an earlier pass or another program, had drawn them.
+            tie = tie * part.weights * change.detach().exp()
         penalty = reduce(
             tie if part.tied is None else tie * part.tied[:, None],
             mask,

@@ -53,8 +53,8 @@ PRESETS: tuple[Preset, ...] = (
             "shifting or scaling a group's rewards changes nothing",
         ),
         status="code",
-        verified="TRL's trainer; of the tie k2 is differentiated here, with the same "
-        "expected gradient as TRL's k3 times the ratio",
+        verified="TRL's trainer; of the tie k2 times the ratio as it stands is "
+        "differentiated here, which has the gradient of TRL's k3 times the ratio",
         neighbour="dr-grpo",
         tests=("test_group_advantages_are_blind_to_shift_and_scale",),
     ),
