@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from peft import PeftModel
@@ -29,6 +31,16 @@ from training.engine.sampling import Prompt, stop_ids
 
 URL = "HONE_VLLM_URL"
 _SECONDS = 600
+
+_WHOLE = {
+    "top_p": 1.0,
+    "top_k": -1,
+    "min_p": 0.0,
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
+"""What is not said, a server takes from the model's own generation_config.json."""
 
 
 def server_url() -> str:
@@ -75,6 +87,9 @@ class VLLMSampler:
         self._url = url.rstrip("/")
         self._folder = folder
         self._model = str(self._call("/v1/models")["data"][0]["id"])
+        # A server refuses a name it knows, from another run or before a resumption.
+        self._run = processes.from_main(uuid4().hex[:8])
+        self._held = ""
 
     def sync(self, policy: nn.Module, step: int) -> None:
         """Write the adapter of this update and let the server load it.
@@ -90,7 +105,7 @@ class VLLMSampler:
                 fix="Add lora to the specification, or set sampler to local.",
                 field="lora",
             )
-        name = f"update-{step}"
+        name = f"update-{step}-{self._run}"
         if processes.is_main():
             self._give(policy, name)
         # Nobody asks the server for an adapter that it does not have yet.
@@ -104,6 +119,9 @@ class VLLMSampler:
             "/v1/load_lora_adapter",
             {"lora_name": name, "lora_path": str(path.resolve())},
         )
+        if self._held:
+            self._call("/v1/unload_lora_adapter", {"lora_name": self._held})
+        self._held = name
         for old in self._folder.glob("update-*"):
             if old.name != name:
                 shutil.rmtree(old)
@@ -130,13 +148,15 @@ class VLLMSampler:
                     "n": samples,
                     "max_tokens": self._drawing.max_new_tokens,
                     "temperature": self._drawing.temperature,
-                    "top_p": 1.0,
-                    "seed": (seed + start) % 2**31,
+                    **_WHOLE,
+                    # The server counts a prompt's samples up from it.
+                    "seed": random.Random(f"{seed}/{start}").getrandbits(31),
                     "logprobs": 0,
                     "return_token_ids": True,
                     "stop_token_ids": stop_ids(self._loaded),
                 },
-            )["choices"]
+            ).get("choices", [])
+            _require_tokens(choices, len(part) * samples)
             for choice in sorted(choices, key=lambda one: int(one["index"])):
                 group = start + int(choice["index"]) // samples
                 found.append(
@@ -176,6 +196,30 @@ class VLLMSampler:
         found = json.loads(text) if text.strip().startswith("{") else {}
         assert isinstance(found, dict)
         return found
+
+
+def _require_tokens(choices: Sequence[dict[str, Any]], wanted: int) -> None:
+    """Refuse an answer that does not say each completion's tokens and how likely.
+
+    Raises:
+        FixableError: saying what it lacks.
+    """
+    found = f"{len(choices)} completions"
+    for choice in choices:
+        told = (choice.get("logprobs") or {}).get("token_logprobs") or []
+        if len(choice.get("token_ids") or []) != len(told) or None in told:
+            found = "a completion without them"
+            break
+    else:
+        if len(choices) == wanted:
+            return
+    raise FixableError(
+        "The sampling server does not say what it drew.",
+        expected=f"{wanted} completions with token_ids and as many token_logprobs",
+        found=found,
+        fix="Use a vLLM that knows return_token_ids, with its own completions API.",
+        field="params.sampler",
+    )
 
 
 def importance(rollouts: Sequence[Rollout], old: Tensor, cap: float) -> Tensor:
