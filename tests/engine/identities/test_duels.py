@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.engine.identities.test_online_rows import NAMES, context, draw, update_of
+from training.engine import processes
 from training.engine.models import load_policy
 from training.engine.objectives.dpo import dpo_loss
 from training.engine.online import combine, duels, select, transforms
@@ -23,7 +24,6 @@ from training.engine.online.opponents import (
 from training.engine.online.pipeline import Pipeline
 from training.engine.online.rollout import Drawing, LocalSampler
 from training.engine.online.scored import Scored
-from training.engine.ppo import masked
 from training.engine.ppo.actor_critic import Outputs, Reference, build
 from training.engine.ppo.experience import sequences
 from training.engine.ppo.learner import Totals, losses
@@ -111,6 +111,19 @@ def test_prompt_whose_completions_score_alike_teaches_nothing() -> None:
     scored.rewards = torch.ones(8, 2)
     assert not slope("online-dpo", scored, torch.zeros(8, 1, 2)).any()
     assert duels.extremes(torch.ones(8), scored.groups) == []
+
+
+def test_a_weight_of_nothing_is_the_limit_of_small_weights() -> None:
+    """What is weighed down by ADORA is still tied, and still counts in the mean."""
+    scored, nothing = update_of(4), torch.zeros(8, 1, 2)
+    # The first prompt's right answers are not the longer ones, so it is flagged.
+    scored.rewards[:] = torch.tensor([[0.0], [1], [0], [0], [0], [1], [0], [1]])
+    none, few = (
+        slope("adora", scored, nothing, weight=weight, success=1.0)
+        for weight in (0.0, 1e-7)
+    )
+    assert torch.allclose(none, few, atol=1e-6)
+    assert none.any()
 
 
 # --- equilibria -------------------------------------------------------------------
@@ -293,8 +306,7 @@ def test_constraints_of_several_processes_are_those_of_all_completions(
 
     own = draw(6, 2, seed=3)
     together = multipliers(torch.cat([own, own]))
-    for module in (combine, masked):
-        monkeypatch.setattr(module, "across_processes", lambda value: value * 2)
+    monkeypatch.setattr(processes, "across", lambda value: value * 2)
     assert multipliers(own) == pytest.approx(together, rel=1e-6)
 
 

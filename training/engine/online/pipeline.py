@@ -106,9 +106,11 @@ class Pipeline:
             )
             weights = weights[rows]
         else:
+            weighed_down = self.row.select == "temporary"
             advantages = self.group_advantages(scores, scored)
             weights = self._selected(scores, advantages, scored)
-            rows = _rows(weights)
+            # A prompt that is weighed down stays in the update, whatever its weight.
+            rows = _rows(torch.ones_like(weights) if weighed_down else weights)
             experience = _experience(scored, self._placed(advantages, scored))
             if self.row.tie_where == "rewarded":
                 rewarded = (scores >= self.settings.success).to(scores)
