@@ -184,6 +184,12 @@ def _needs(preset: Preset) -> str:
         said += f" with {', '.join(must)}"
     if preset.models:
         said += f", and the models {', '.join(preset.models)}"
+    for made in preset.made_by:
+        said += f"; {' or '.join(made.places)} from {' or '.join(made.presets)}"
+    if preset.one_of:
+        said += f"; {' or '.join(preset.one_of)} must be given"
+    if preset.rewards is not None:
+        said += f"; {preset.rewards} rewards"
     for way in dict.fromkeys(map(remedy, must)):
         said += f". {way.removesuffix('.')}"
     return said
