@@ -13,7 +13,7 @@ from tests.engine.reward_rows import reward_pair, small
 from tests.engine.support import Finished, Workspace, say, write_rows
 from tests.engine.test_online_runs import train
 from training.engine.models import load_policy, load_reward
-from training.engine.online import cooper, setup
+from training.engine.online import cooper, setup, sources
 from training.engine.online.cooper import LearningReward, contrasted
 from training.engine.online.prompts import answered_prompts
 from training.engine.online.rewards import ModelReward
@@ -116,7 +116,11 @@ def test_cooper_without_steps_is_grpo(
     monkeypatch.setattr(
         setup, "prompts_of", lambda context, row: answered_prompts(Path(polar["train"]))
     )
+    blind = train(workspace, "grpo", **parts)
+    assert blind.status["error"]["field"] == "models.reward"
+    assert "reads a known answer" in blind.status["error"]["found"]
     monkeypatch.setattr(ModelReward, "score", LearningReward.score)
+    monkeypatch.setattr(sources, "refuse_blind", lambda *given: None)
     grpo = train(workspace, "grpo", **parts)
     assert grpo.code == 0, grpo.status
     assert equal(weights(still), weights(grpo))

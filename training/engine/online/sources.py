@@ -19,6 +19,7 @@ from training.engine.online.rewards import (
     rule,
 )
 from training.engine.online.users import USER
+from training.engine.registry.fits import ANOTHER_JUDGE, SCORES_ALONE, needs_more
 from training.engine.registry.online_rows import OnlineRow
 from training.engine.rewards.model import RewardModel
 from training.engine.spec import ModelPart
@@ -133,6 +134,8 @@ def _of_model(
             batch_size=context.integer("sampling_batch_size"),
             learning_rate=context.number("reward_learning_rate"),
         )
+    if isinstance(model, RewardModel):
+        refuse_blind(model.description.preset, name, row, context)
     in_parts = isinstance(model, RewardModel) and model.description.head == "tokens"
     kind = SegmentReward if row.placement == "parts" and in_parts else ModelReward
     return kind(
@@ -141,6 +144,23 @@ def _of_model(
         batch_size=context.integer("sampling_batch_size"),
         name=name,
     )
+
+
+def refuse_blind(maker: str, name: str, row: OnlineRow, context: RunContext) -> None:
+    """Refuse a reward model that could not read all it judges by.
+
+    Raises:
+        FixableError: naming the model.
+    """
+    why = needs_more(maker, row, context.params)
+    if why:
+        raise FixableError(
+            "A reward model cannot judge what the policy writes.",
+            expected=SCORES_ALONE,
+            found=f"a model of {maker}, which {why}",
+            fix=ANOTHER_JUDGE,
+            field=f"models.{name}",
+        )
 
 
 def frozen_models(sources: list[RewardSource]) -> list[Loaded]:

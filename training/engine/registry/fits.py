@@ -157,22 +157,25 @@ def _no_judge(
     """Return the first reward model that cannot score what the loop gives it."""
     for place in reward_names(preset, params, chosen):
         found = chosen.get(place)
-        source = _BY_NAME.get(found.preset or "") if found else None
-        if found is None or source is None:
-            continue
-        why = _needs_more(source.settings, row, int(params.get("samples") or 1))
+        why = needs_more(found.preset, row, params) if found else ""
         if why:
-            return Misfit(
-                place,
-                "a reward model that scores a completion by its prompt alone",
-                f"{found}, which {why}",
-                "Choose a model of reward-bt or another that scores single texts.",
-            )
+            return Misfit(place, SCORES_ALONE, f"{found}, which {why}", ANOTHER_JUDGE)
     return None
 
 
-def _needs_more(judge: object, row: OnlineRow, samples: int) -> str:
-    """Return what a reward model needs that sampled completions do not bring."""
+SCORES_ALONE = "a reward model that scores a completion by its prompt alone"
+ANOTHER_JUDGE = "Choose a model of reward-bt or another that scores single texts."
+
+
+def needs_more(maker: str | None, row: OnlineRow, params: Mapping[str, Any]) -> str:
+    """Return what a reward model needs that sampled completions do not bring.
+
+    Args:
+        maker: the method that trained it, if that is known.
+    """
+    source = _BY_NAME.get(maker or "")
+    judge = source.settings if source is not None else None
+    samples = int(params.get("samples") or 1)
     if not isinstance(judge, RewardRow):
         return ""
     if judge.head == "features" or judge.map == "factors":
