@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.engine.support import Workspace, pair_row, say, write_rows
 from training.engine import subset
-from training.engine.data import Pair, pool_pairs, read_pairs, told_of_conditions
+from training.engine.data import Pair, pool_pairs, read_pairs, warnings_of
 from training.engine.errors import FixableError
 from training.engine.evaluate.baselines import longer_wins, tfidf_logistic
 from training.engine.evaluate.metrics import pair_accuracy
@@ -305,7 +305,7 @@ def test_pairs_under_conditions_that_are_not_read_are_counted(tmp_path: Path) ->
     for pool in (True, False):
         found = read_pairs(path, field="f", pool=pool, decided_only=False)
         assert found.counts()["conditions_mixed"] == 1
-        (warning,) = told_of_conditions(found.counts())
+        (warning,) = warnings_of(found.counts())
         assert warning.startswith("1 comparison(s)")
     apart = read_pairs(
         path,
@@ -316,7 +316,7 @@ def test_pairs_under_conditions_that_are_not_read_are_counted(tmp_path: Path) ->
         apart=["context"],
     )
     assert len(apart.pairs) == 4
-    assert told_of_conditions(apart.counts()) == []
+    assert warnings_of(apart.counts()) == []
 
 
 def test_run_says_that_conditions_are_not_read(workspace: Workspace) -> None:

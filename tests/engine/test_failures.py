@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,12 @@ def test_policy_evaluation_without_a_reference(workspace: Workspace) -> None:
         ({"data": {"train": None}}, "data.train"),
         ({"backend": "hone"}, "backend"),
         ({"surprise": 1}, "surprise"),
+        ({"seed": True}, "seed"),
+        ({"version": True}, "version"),
+        ({"limits": {"max_rows": True}}, "limits.max_rows"),
+        ({"limits": {"seconds": math.inf}}, "limits.seconds"),
+        ({"lora": {"alpha": 1e9}}, "lora.alpha"),
+        ({"models": {"previuos": {"source": "tiny:causal"}}}, "models.previuos"),
     ],
 )
 def test_wrong_specification_names_the_field(
@@ -140,6 +147,46 @@ def test_specification_that_is_not_json(tmp_path: Path) -> None:
         load_spec(path)
     with pytest.raises(FixableError, match="no specification"):
         load_spec(tmp_path / "none.json")
+    path.write_text("{}")
+    for unreadable in (tmp_path, path / "below"):
+        with pytest.raises(FixableError, match=r"cannot be read|no specification"):
+            load_spec(unreadable)
+
+
+def test_path_that_is_none_is_refused(workspace: Workspace) -> None:
+    spec = workspace.spec("dpo", data={"train": "a\0b.parquet"})
+    assert failed(workspace.run(spec, "run"))["field"] == "data.train"
+
+
+@pytest.mark.parametrize("letters", [300, 5000])
+def test_model_of_an_endless_name_is_refused(
+    workspace: Workspace, letters: int
+) -> None:
+    spec = workspace.spec("dpo", source="a" * letters)
+    assert failed(workspace.run(spec, "run"))["field"] == "model.source"
+
+
+@pytest.mark.parametrize("task", ["dpo", "reward", "ppo"])
+def test_adapters_on_no_layer_are_refused_before_it_starts(
+    workspace: Workspace, task: str
+) -> None:
+    lora = {"targets": ["q_proj", "nowhere"]}
+    params = {"rule": "length"} if task == "ppo" else {}
+    run = workspace.run(workspace.spec(task, lora=lora, params=params), "run")
+    error = failed(run)
+    assert error["field"] == "lora.targets" and "q_proj" in error["expected"]
+    assert [event["event"] for event in run.events] == ["failed"]
+
+
+@pytest.mark.parametrize("backend", ["hone", "trl"])
+def test_reference_that_cannot_serve_is_refused_before_it_starts(
+    workspace: Workspace, backend: str
+) -> None:
+    reference = {"source": "tiny:encoder"}
+    spec = workspace.spec("dpo", backend=backend, reference=reference)
+    run = workspace.run(spec, "run")
+    assert failed(run)["field"] == "reference.source"
+    assert [event["event"] for event in run.events] == ["failed"]
 
 
 def test_paths_are_relative_to_the_specification(tmp_path: Path) -> None:

@@ -86,8 +86,21 @@ def test_a_file_made_to_look_like_another_takes_no_ones_place(tmp_path: Path) ->
         '{"version": ' + "9" * 5000 + "}",
         "\ufeff{}",
         '{"version": 1e999}',
+        '{"seed": 1, "seed": 2}',
+        '{"params": {"\\ud800": 1}}',
+        "null",
+        "[1]",
     ],
-    ids=["deep", "digits", "mark", "infinite"],
+    ids=[
+        "deep",
+        "digits",
+        "mark",
+        "infinite",
+        "twice",
+        "half-a-character",
+        "nothing",
+        "list",
+    ],
 )
 def test_a_specification_that_is_a_bomb_is_refused_in_words(
     text: str, tmp_path: Path

@@ -17,7 +17,8 @@ import pytest
 
 from tests.engine.support import Finished, Workspace, launch, wait_for
 from training.engine import checkpoints
-from training.engine.control import PARENT_DIED, Control
+from training.engine.cli import run_spec
+from training.engine.control import PARENT_DIED, Control, alone_in
 from training.engine.errors import Interrupted
 from training.engine.events import EventLog, read_events
 
@@ -226,6 +227,29 @@ def test_sampling_obeys_its_supervisor_between_batches(workspace: Workspace) -> 
     assert run.status["state"] == "preempted"
     assert 0 < len(lines) == run.status["step"] < 320
     assert not (run.out / "completions.parquet").exists()
+
+
+def test_order_that_was_obeyed_does_not_stop_the_resumed_run(
+    workspace: Workspace,
+) -> None:
+    (workspace.path / "run").mkdir()
+    (workspace.path / "run" / "control.json").write_text('{"action": "cancel"}')
+    spec = workspace.spec("reward", limits={"max_steps": 2})
+    run = workspace.run(spec, "run")
+    assert run.status["state"] == "cancelled"
+    again = workspace.run(spec, "run", resume_from=(run.out,))
+    assert again.status["state"] == "succeeded"
+
+
+def test_two_runs_never_share_a_directory(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, out = workspace.spec("reward"), workspace.path / "run"
+    with alone_in(out):
+        before = sorted(out.iterdir())
+        assert run_spec(spec, out) == 2
+        assert "another run that goes on there" in capsys.readouterr().err
+        assert sorted(out.iterdir()) == before
 
 
 def test_half_written_order_is_read_again_later(tmp_path: Path) -> None:

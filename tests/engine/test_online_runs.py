@@ -33,30 +33,77 @@ def train(space: Workspace, preset: str, **parts: Any) -> Finished:
     return space.run(spec, preset)
 
 
-@pytest.mark.parametrize(
-    ("preset", "params"),
-    [
-        ("grpo", {}),
-        ("raft", {}),
-        ("d3s", {}),
-        ("dapo", {}),
-        ("self-play", {}),
-        ("p3o", {"samples": 2}),
-        ("ppo-lsc", {"reference_samples": 2, "critic": "shared"}),
-        ("pf-ppo", {"critic": "shared"}),
-        ("online-dpo", {}),
-        ("egpo", {"samples": 2}),
-        ("nash-md", {"mixing": 0.5}),
-        ("rso", {"samples": 8, "accepted": 4, "rejection_beta": 5.0}),
-        ("kepo", {"success": 0.4}),
-        ("superhf", {}),
-        ("online-ipo", {"samples": 2}),
-        ("mirror-prox", {"samples": 2}),
-        ("ppo-gap", {"reference_samples": 2, "critic": "shared"}),
-        ("pairwise-rl", {"reference_samples": 1, "critic": "shared"}),
-        ("rluf", {"source_weights": "contains=0.5"}),
-    ],
-)
+RULE_ALONE: list[tuple[str, dict[str, Any]]] = [
+    ("grpo", {}),
+    ("raft", {}),
+    ("d3s", {}),
+    ("dapo", {}),
+    ("self-play", {}),
+    ("p3o", {"samples": 2}),
+    ("ppo-lsc", {"reference_samples": 2, "critic": "shared"}),
+    ("pf-ppo", {"critic": "shared"}),
+    ("online-dpo", {}),
+    ("egpo", {"samples": 2}),
+    ("nash-md", {"mixing": 0.5}),
+    ("rso", {"samples": 8, "accepted": 4, "rejection_beta": 5.0}),
+    ("kepo", {"success": 0.4}),
+    ("superhf", {}),
+    ("online-ipo", {"samples": 2}),
+    ("mirror-prox", {"samples": 2}),
+    ("ppo-gap", {"reference_samples": 2, "critic": "shared"}),
+    ("pairwise-rl", {"reference_samples": 1, "critic": "shared"}),
+    ("rluf", {"source_weights": "contains=0.5"}),
+    ("dr-grpo", {}),
+    ("gspo", {}),
+    ("rloo", {}),
+    ("beta-normalised-po", {}),
+    ("adora", {}),
+    ("grpo-pairwise", {}),
+    ("ppo-par", {"reference_samples": 2, "critic": "shared"}),
+    ("pf-ppo-extremes", {"critic": "shared"}),
+]
+REWARDS_AND_RULE: list[tuple[str, dict[str, Any]]] = [
+    ("grpo-multi", {}),
+    ("gdpo", {}),
+    ("ppo-maxmin", {"critic": "shared"}),
+    ("ppo-ensemble-mean", {"critic": "shared", "rule": "none"}),
+    ("ppo-ensemble-worst", {"critic": "shared", "rule": "none"}),
+    ("ppo-ensemble-uncertain", {"critic": "shared", "rule": "none"}),
+]
+OWN_TESTS = {
+    *("think-rm", "directional-alignment", "ufo", "fine-grained-rlhf"),
+    *("ppo-constrained", "self-rewarding-ppo", "hc-rlhf"),
+    # In modules of their own.
+    *("ppo", "cooper", "likelihood-rewards", "ppo-seq2seq"),
+    *("waltz", "waltz-conversation", "profile-rl"),
+}
+
+
+def test_every_online_method_is_run_to_its_end() -> None:
+    online = {p.name for p in registry.PRESETS.values() if p.task in ("ppo", "online")}
+    run = [name for name, _ in (*RULE_ALONE, *REWARDS_AND_RULE)]
+    assert {*run, *OWN_TESTS} == online
+
+
+@pytest.mark.parametrize(("preset", "params"), REWARDS_AND_RULE)
+def test_method_of_several_rewards_runs(
+    workspace: Workspace,
+    trained: dict[str, Path],
+    preset: str,
+    params: dict[str, Any],
+) -> None:
+    judge = {"source": str(trained["reward"])}
+    models = {"reward": judge, "reward_2": judge}
+    run = train(workspace, preset, params=params, models=models)
+    assert run.code == 0, run.status["error"]
+    assert (run.out / "model" / "config.json").is_file()
+    found = run.status["metrics"]
+    assert {"last/rewards/reward", "last/rewards/reward_2"} <= found.keys()
+    caution = registry.get(preset).caution
+    assert (caution in run.events[0]["warnings"]) == bool(caution)
+
+
+@pytest.mark.parametrize(("preset", "params"), RULE_ALONE)
 def test_method_runs_and_leaves_a_policy(
     workspace: Workspace, preset: str, params: dict[str, Any]
 ) -> None:

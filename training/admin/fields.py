@@ -84,7 +84,7 @@ def typed(param: Param, raw: Any) -> Any:
         value = float(text.replace(",", "."))
     except ValueError:
         return text
-    return int(value) if param.kind == "int" and value == int(value) else value
+    return int(value) if param.kind == "int" and value.is_integer() else value
 
 
 def check(

@@ -16,6 +16,7 @@ from training.admin.launch_boxes import LaunchBoxes, SnapshotChoice
 from training.engine.registry import Preset
 from training.engine.registry.further import further_models
 from training.models import ModelVersion, Snapshot, TrainingRun
+from training.services.asked_again import USUAL_ROWS, inputs_of, works_alone
 from training.services.fitting_models import offered
 from training.services.launching import launch
 from training.services.promoting import NAMES, base_model
@@ -30,17 +31,35 @@ BUILT_IN = {
 POLICIES = [("wheel:smollm2", "policy", "135M language model")]
 """Offered to every method that leaves a policy."""
 FROM_SOURCE = "source"
+MANY = 16
+"""A method with more settings than this shows those of CHANGED_FIRST alone at first."""
+CHANGED_FIRST = (
+    *("learning_rate", "epochs", "prompts_per_update", "samples", "temperature"),
+    *("max_new_tokens", "rule", "rule_words", "kl_coef", "beta", "critic", "minibatch"),
+    *("ppo_epochs", "source_weights", "thresholds", "turns", "verdict", "directions"),
+)
 LORA = ("lora_r", "lora_alpha", "lora_dropout")
 LIMITS = ("max_rows", "minutes", "max_steps")
 
 
 def fitting(request: HttpRequest, preset: Preset) -> QuerySet[Snapshot]:
     """Return the snapshots that a method can be launched on: ready, of its view."""
-    return Snapshot.objects.filter(
-        project__in=projects(request, "train"),
-        state=Snapshot.State.READY,
-        view=preset.view or "pairs",
+    ready = Snapshot.objects.filter(
+        project__in=projects(request, "train"), state=Snapshot.State.READY
     )
+    view = view_of(preset)
+    return ready.filter(view=view) if view else ready
+
+
+def view_of(preset: Preset) -> str:
+    """Return the view that a method's snapshot must have; empty if any will do."""
+    return "" if works_alone(preset) else preset.view or "pairs"
+
+
+def takes_policy(preset: Preset) -> bool:
+    """True if the model that a method is given writes completions."""
+    scores = preset.task == "score" and preset.is_published
+    return preset.produces == "policy" or preset.task == "generate" or scores
 
 
 def began_with(run: TrainingRun) -> dict[str, Any]:
@@ -103,10 +122,12 @@ class LaunchForm(LaunchBoxes):
                 help_text=further.help,
             )
             self.fields[f"model_{further.name}"] = box
-        if preset.task == "evaluate":
+        if not preset.is_trainable:
             for name in ("use_lora", *LORA):
                 del self.fields[name]
-        if preset.task != "evaluate" and preset.produces != "policy":
+        if works_alone(preset):
+            self._set_alone()
+        elif preset.task != "evaluate" and preset.produces != "policy":
             del self.fields["reference"]
         elif preset.task == "evaluate":
             against = cast(
@@ -117,6 +138,30 @@ class LaunchForm(LaunchBoxes):
         for param in preset.params:
             if param in [*shown(preset)[0], *shown(preset)[1]]:
                 self.fields[f"param_{param.name}"] = field_for(param)
+
+    def _set_alone(self) -> None:
+        """Say what a run that learns nothing does with what it is given."""
+        scores = self.preset.task == "score"
+        snapshot, model = self.fields["snapshot"], self.fields["model"]
+        snapshot.help_text = (
+            "The completions that its feedback is about are scored."
+            if scores
+            else "The prompts that its feedback is about are answered; what is written "
+            "is kept as completions of the project."
+        )
+        model.label = "Model that scores" if scores else "Model that writes"
+        model.help_text = "It stays as it is."
+        del self.fields["max_steps"]
+        most = self.fields["max_rows"]
+        most.label = "Completions at most" if scores else "Prompts at most"
+        most.initial = USUAL_ROWS
+        most.help_text = f"Drawn by the seed; {USUAL_ROWS} if empty."
+        if "reference" not in self.preset.one_of:
+            del self.fields["reference"]
+            return
+        against = cast("forms.ModelChoiceField[ModelVersion]", self.fields["reference"])
+        against.empty_label = "choose one"
+        against.help_text = "The weaker model, or the one that it was tuned from."
 
     def _set_judge(self) -> None:
         """Keep the judge where the preset takes a reward model, and say what for."""
@@ -136,8 +181,10 @@ class LaunchForm(LaunchBoxes):
         """Offer trained models, those that come with Hone, and any other source."""
         field = cast("forms.ChoiceField", self.fields["model"])
         known = models.order_by("-created_at")
-        if self.preset.produces == "policy":
+        if takes_policy(self.preset):
             known = known.filter(role="policy")
+        elif self.preset.task == "score":
+            known = known.filter(role="reward")
         if self.preset.task == "evaluate":
             known = known.filter(role__in=["policy", "reward"])
         rows = list(known[:200])
@@ -160,11 +207,11 @@ class LaunchForm(LaunchBoxes):
         field.choices = choices
         if not self.preset.is_trainable:
             del self.fields["source"]
-        if self.preset.produces == "policy" and rows:
+        if takes_policy(self.preset) and rows:
             field.initial = str(rows[0].pk)
 
     def _built_in(self) -> list[tuple[str, str, str]]:
-        if self.preset.produces == "policy":
+        if takes_policy(self.preset):
             return POLICIES
         return BUILT_IN.get(self.preset.task, [])
 
@@ -179,7 +226,20 @@ class LaunchForm(LaunchBoxes):
         return self._bound((*usual, *further))
 
     def own_settings(self) -> list[forms.BoundField]:
-        return self._bound(f"param_{param.name}" for param in shown(self.preset)[0])
+        """Return the method's settings; of many, those that most people change."""
+        own = [param.name for param in shown(self.preset)[0]]
+        if len(own) > MANY:
+            own = [name for name in own if name in CHANGED_FIRST]
+        return self._bound(f"param_{name}" for name in own)
+
+    def further_settings(self) -> list[forms.BoundField]:
+        """Return the method's other settings, which fold away."""
+        first = {field.name for field in self.own_settings()}
+        own = [f"param_{param.name}" for param in shown(self.preset)[0]]
+        return self._bound(name for name in own if name not in first)
+
+    def further_has_errors(self) -> bool:
+        return any(field.errors for field in self.further_settings())
 
     def loop_settings(self) -> list[forms.BoundField]:
         return self._bound(f"param_{param.name}" for param in shown(self.preset)[1])
@@ -225,7 +285,7 @@ class LaunchForm(LaunchBoxes):
     def _model(self, snapshot: Snapshot) -> tuple[ModelVersion, str]:
         """Return the chosen model's row and the role it plays."""
         chosen = self.cleaned_data["model"]
-        role = "policy" if self.preset.produces == "policy" else "encoder"
+        role = "policy" if takes_policy(self.preset) else "encoder"
         if chosen == FROM_SOURCE:
             source = self.cleaned_data["source"]
         elif chosen.startswith("base:"):
@@ -271,6 +331,14 @@ class LaunchForm(LaunchBoxes):
             if (found := self.cleaned_data.get(f"model_{model.name}")) is not None
         }
         inputs: dict[str, Any] = {}
+        if works_alone(self.preset):
+            data = self.cleaned_data
+            inputs = inputs_of(
+                self.preset,
+                data["snapshot"],
+                limit=data.get("max_rows"),
+                seed=data["seed"],
+            )
         if judge is not None:
             inputs["reward_model"] = str(judge.pk)
         if chosen:

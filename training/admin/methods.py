@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.engine.registry import Preset, get, trainable
+from training.engine.registry import PRESETS, Preset, trainable
 
 USUAL = ("reward-bt", "dpo", "ppo", "evaluate")
 """What most people come for; the rest is a search away."""
@@ -18,6 +18,8 @@ FAMILIES = {
     ("ppo", None): "Policies online, with a critic",
     ("online", None): "Policies online, without a critic",
     ("evaluate", None): "Evaluation",
+    ("score", None): "Scores of completions, without training",
+    ("generate", None): "Sampling",
 }
 """Titles by task and view of the feedback; None takes the views without their own."""
 
@@ -29,8 +31,8 @@ class Family:
 
 
 def launchable() -> list[Preset]:
-    """Return the methods that the panel launches: those that train, and evaluation."""
-    return [*trainable(), get("evaluate")]
+    """Return the methods that the panel launches: all that the registry has."""
+    return list(PRESETS.values())
 
 
 def usual() -> list[Preset]:

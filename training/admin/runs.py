@@ -13,6 +13,7 @@ from django.http import (
     JsonResponse,
 )
 from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from annotation.admin.scope import ProjectFilter, may
@@ -22,13 +23,15 @@ from annotation.numbers import whole_number
 from annotation.show import address, duration, flat
 from training.admin import compare
 from training.admin.curves import charts_as_json
-from training.admin.launch_form import LaunchForm, began_with, fitting
+from training.admin.launch_form import LaunchForm, began_with, fitting, view_of
 from training.admin.live import percent, picture
 from training.admin.methods import families, launchable, usual
-from training.engine.registry import Preset, PresetError, get
+from training.engine.registry import Preset, get
+from training.engine.registry.page import needs
 from training.models import ModelVersion, Round, TrainingRun
 from training.services import runs
 from training.services.frozen_facts import warnings_of
+from training.show import known, named
 
 
 @admin.register(TrainingRun)
@@ -43,7 +46,7 @@ class RunPage(Starts):
         "name",
         "state_shown",
         "progress",
-        "kind",
+        "of_method",
         "project",
         "headline",
         "took",
@@ -63,6 +66,10 @@ class RunPage(Starts):
     def progress(self, run: TrainingRun) -> str:
         done = percent(run)
         return "–" if done is None else f"{done:.0f}%"
+
+    @admin.display(description="method", ordering="preset")
+    def of_method(self, run: TrainingRun) -> SafeString | str:
+        return named(run.preset)
 
     @admin.display(description="latest")
     def headline(self, run: TrainingRun) -> str:
@@ -134,17 +141,14 @@ class RunPage(Starts):
             count=len(launchable()),
             chosen=chosen,
             form=form,
-            view=chosen.view or "pairs" if chosen else "pairs",
+            needs=needs(chosen) if chosen else "",
+            view=view_of(chosen or get("dpo")),
             can_launch=fitting(request, chosen or get("dpo")).exists(),
         )
 
     def _preset(self, request: HttpRequest) -> Preset | None:
         name = request.POST.get("preset") or request.GET.get("preset") or ""
-        try:
-            chosen = get(name)
-        except PresetError:
-            return None
-        return chosen if chosen in launchable() else None
+        return known(name)
 
     def _asked(self, request: HttpRequest) -> dict[str, Any]:
         """Take a link's word for what to start from; the form still checks it."""
@@ -177,11 +181,11 @@ class RunPage(Starts):
             and not run.cancel_requested,
             may_retry=run.state in ("failed", "cancelled"),
             settings=sorted(run.params.items()),
-            preset=self._preset_of(run),
+            preset=known(run.preset),
             learned_on=flat(
                 {name: told.get(name) for name in ("rows", "shortened", "subset")}
             ),
-            warnings=told.get("warnings") or [],
+            warnings=told.get("warnings") or self._cautions(run),
             machine=flat({**(told.get("environment") or {}), **run.environment}),
             numbers=[item for item in run.metrics.items() if is_latest(item[0])],
             other_numbers=[
@@ -189,11 +193,10 @@ class RunPage(Starts):
             ],
         )
 
-    def _preset_of(self, run: TrainingRun) -> Preset | None:
-        try:
-            return get(run.preset)
-        except PresetError:
-            return None  # a run of a preset that has since gone
+    def _cautions(self, run: TrainingRun) -> list[str]:
+        """Return what a run has to say of its method before it starts."""
+        preset = known(run.preset)
+        return [preset.caution] if preset is not None and preset.caution else []
 
     def live_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         run = self.object_or_404(request, str(object_id))

@@ -15,10 +15,11 @@ from pathlib import Path
 from training.engine import processes, registry
 from training.engine.allocator import keep_freed_memory
 from training.engine.context import RunContext, TaskResult
-from training.engine.control import Control, watch_parent
+from training.engine.control import BusyError, Control, alone_in, watch_parent
 from training.engine.ending import DONE, FIXABLE, Ending
 from training.engine.errors import FixableError, Interrupted, full_disk
 from training.engine.events import EventLog
+from training.engine.provenance import note_method
 from training.engine.registry import absent, page
 from training.engine.registry.processes import needs_one_process
 from training.engine.sources import needs_hub
@@ -83,16 +84,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_spec(spec_path: Path, out: Path, *, resume_from: tuple[Path, ...] = ()) -> int:
     """Run a specification in this process; return the exit code."""
-    started_at = time.monotonic()
     try:
-        ending = Ending.prepare(out)
+        with alone_in(out):
+            return _run_spec(spec_path, out, resume_from)
+    except BusyError:
+        why, found = "is in use", "another run that goes on there"
+        fix = "wait for it, or choose another directory"
     except OSError as error:
-        print(
-            f"error: {out} cannot be written\n  found: {error}\n"
-            "  fix:   choose a directory this user may write to",
-            file=sys.stderr,
-        )
-        return FIXABLE
+        why, found = "cannot be written", str(error)
+        fix = "choose a directory that this user may write to"
+    print(
+        f"error: {out} {why}\n  expected: a directory for this run alone\n"
+        f"  found:    {found}\n  fix:      {fix}",
+        file=sys.stderr,
+    )
+    return FIXABLE
+
+
+def _run_spec(spec_path: Path, out: Path, resume_from: tuple[Path, ...]) -> int:
+    started_at = time.monotonic()
+    ending = Ending.prepare(out)
     control = Control(out)
     control.listen(late=ending.late)
     try:
@@ -113,9 +124,13 @@ def run_spec(spec_path: Path, out: Path, *, resume_from: tuple[Path, ...] = ()) 
             # A run has succeeded when all of its processes have.
             processes.meet()
             if processes.is_main():
+                if result.model is not None:
+                    note_method(out / result.model, registry.get(spec.preset))
                 ending.succeed(context, result)
         return DONE
     except Interrupted as stop:
+        if processes.is_main():
+            control.obeyed()
         return ending.stop(stop.state, stop.step)
     except KeyboardInterrupt:
         return ending.stop("cancelled", 0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training.engine import registry
 from training.engine.control import Control
 from training.engine.events import EventLog
 from training.engine.registry import ParamValue
@@ -55,6 +56,23 @@ class RunContext:
     def text(self, name: str) -> str:
         """Return a text setting."""
         return str(self.params[name])
+
+    def started(self, *, step: int = 0, **facts: Any) -> None:
+        """Report the start, and first of all what a user must know of the method.
+
+        Args:
+            facts: ``warnings`` and ``resumed_from`` among them, where there are any.
+        """
+        caution = registry.get(self.spec.preset).caution
+        warnings = [caution, *facts.pop("warnings", [])]
+        self.events.emit(
+            "started",
+            step=step,
+            task=self.spec.task,
+            preset=self.spec.preset,
+            **{"resumed_from": None, **facts},
+            warnings=[warning for warning in warnings if warning],
+        )
 
     def elapsed(self) -> float:
         """Return the seconds since the process began."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -25,7 +27,34 @@ LATE_SECONDS = 25.0
 PARENT_DIED = 75
 """Exit code when the parent's pipe closed: the run has no supervisor any more."""
 
+LOCK = ".lock"
 _ACTIONS: dict[str, StopState] = {"cancel": "cancelled", "preempt": "preempted"}
+
+
+class BusyError(Exception):
+    """Another run goes on in the directory."""
+
+
+@contextlib.contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Make a run's directory and keep other runs out of it, however this one ends.
+
+    Of several processes in one run, the first alone holds it.
+
+    Raises:
+        BusyError: if another process has it.
+        OSError: if it cannot be made or written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if not processes.is_main():
+        yield
+        return
+    with (directory / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError from None
+        yield
 
 
 class Control:
@@ -67,6 +96,11 @@ class Control:
         if isinstance(order, dict) and order.get("action") in _ACTIONS:
             return _ACTIONS[order["action"]]
         return "preempted" if self._signalled else None
+
+    def obeyed(self) -> None:
+        """Forget the order: who resumes the run does not want it stopped again."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def check(self, step: int = 0) -> None:
         """Raise if the run should end here; all processes of a run must call.

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from training.engine.checked import check_columns
 from training.engine.errors import FixableError
 
 Messages = list[dict[str, str]]
@@ -21,6 +22,8 @@ PROMPT_COLUMNS = ("prompt_id", "messages")
 ROW_COLUMNS = ("row_id", "prompt", "completion")
 MIXED = "conditions_mixed"
 """The count of comparisons that were made under more than one criterion or context."""
+EQUAL = "equal_sides_left_out"
+"""The count of comparisons of a text with itself."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ class Pair:
         """True if one side is preferred."""
         return self.soft_label != 0.5
 
+    @property
+    def is_of_itself(self) -> bool:
+        """True if a text is preferred to the same text, under the same prompt."""
+        same = self.is_decided and self.chosen == self.rejected
+        return same and not self.extra.get("rejected_prompt")
+
 
 @dataclass(frozen=True)
 class PairSet:
@@ -61,6 +70,7 @@ class PairSet:
     Attributes:
         mixed: comparisons whose rows were made under more than one criterion or
             context, none of which is read.
+        equal: comparisons of a text with itself, which were left out.
     """
 
     pairs: list[Pair]
@@ -68,6 +78,7 @@ class PairSet:
     pooled: int
     ties: int
     mixed: int = 0
+    equal: int = 0
 
     def counts(self) -> dict[str, int]:
         """Return the counts as they are reported."""
@@ -77,17 +88,26 @@ class PairSet:
             "ties_left_out": self.ties,
             "used": len(self.pairs),
         }
-        return found | ({MIXED: self.mixed} if self.mixed else {})
+        told = {MIXED: self.mixed, EQUAL: self.equal}
+        return found | {name: count for name, count in told.items() if count}
 
 
 def read_table(
-    path: Path, columns: Sequence[str], field: str, *, may_be_empty: bool = False
+    path: Path,
+    columns: Sequence[str],
+    field: str,
+    *,
+    may_be_empty: bool = False,
+    optional: Sequence[str] = (),
 ) -> pa.Table:
     """Read a Parquet file that must have the given columns.
 
+    Args:
+        optional: columns that are read where they are there, and may be null.
+
     Raises:
-        FixableError: if it is missing, is no Parquet file, lacks a column or has no
-            rows.
+        FixableError: if it is missing, is no Parquet file, lacks a column, has no
+            rows, or one that cannot be used.
     """
     if not path.is_file():
         raise FixableError(
@@ -124,6 +144,7 @@ def read_table(
             fix="Collect more answers or widen the snapshot's filter.",
             field=field,
         )
+    check_columns(table, columns, field, optional=optional)
     return table
 
 
@@ -149,36 +170,48 @@ def read_pairs(
     Raises:
         FixableError: if the file is unusable or nothing is left.
     """
-    table = read_table(path, PAIR_COLUMNS, field, may_be_empty=may_be_empty)
+    table = read_table(
+        path, PAIR_COLUMNS, field, may_be_empty=may_be_empty, optional=extra
+    )
     kept_columns = [name for name in extra if name in table.column_names]
     read = [
         _pair(row, index, kept_columns) for index, row in enumerate(table.to_pylist())
     ]
-    pools = _pools(read, apart)
-    pooled = [_merged(same) for same in pools] if pool else read
+    differing = [pair for pair in read if not pair.is_of_itself]
+    pools = _pools(differing, apart)
+    pooled = [_merged(same) for same in pools] if pool else differing
     mixed = sum(len({pair.condition for pair in same}) > 1 for same in pools)
     kept = [p for p in pooled if p.is_decided] if decided_only else pooled
-    if not kept and not may_be_empty:
+    equal = len(read) - len(differing)
+    if not may_be_empty and not any(pair.weight > 0 for pair in kept):
         raise FixableError(
             "No row can be used.",
-            expected="at least one comparison with a preferred side",
-            found=f"{len(read)} rows, every one a tie",
+            expected="at least one comparison with a preferred side and some weight",
+            found=f"{len(read)} rows: {equal} of a text with itself, the others ties "
+            "or of weight 0",
             fix="Collect decided comparisons.",
             field=field,
         )
-    return PairSet(kept, len(read), len(pooled), len(pooled) - len(kept), mixed)
+    ties = len(pooled) - len(kept)
+    return PairSet(kept, len(read), len(pooled), ties, mixed, equal)
 
 
-def told_of_conditions(counts: Mapping[str, int]) -> list[str]:
-    """Return a warning if pairs were judged under conditions that are not read."""
-    mixed = counts.get(MIXED, 0)
-    if not mixed:
-        return []
-    return [
-        f"{mixed} comparison(s) were made under more than one criterion or context, "
-        "which this method does not read: their verdicts count as votes on one "
-        "question. Freeze one criterion alone, or choose a method that reads contexts."
-    ]
+def warnings_of(counts: Mapping[str, int]) -> list[str]:
+    """Return what a person should know of the pairs that were read."""
+    told = []
+    if mixed := counts.get(MIXED, 0):
+        told.append(
+            f"{mixed} comparison(s) were made under more than one criterion or "
+            "context, which this method does not read: their verdicts count as votes "
+            "on one question. Freeze one criterion alone, or choose a method that "
+            "reads contexts."
+        )
+    if equal := counts.get(EQUAL, 0):
+        told.append(
+            f"{equal} row(s) prefer a text to itself and were left out: nothing can be "
+            "learned from them."
+        )
+    return told
 
 
 def _pair(row: dict[str, Any], index: int, extra: Sequence[str] = ()) -> Pair:

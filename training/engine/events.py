@@ -147,7 +147,10 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     if isinstance(value, Path):
-        return str(value)
+        value = str(value)
+    if isinstance(value, str) and not value.isascii():
+        # Half a character, as odd file names hold, cannot be written.
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if hasattr(value, "item") and not isinstance(value, str | bytes):
         return jsonable(value.item())
     return value

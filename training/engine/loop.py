@@ -29,6 +29,7 @@ from training.engine.errors import (
     StopState,
     require_free,
 )
+from training.engine.finite import refuse_no_number
 from training.engine.models import parameter_bytes
 from training.engine.order import RowOrder
 
@@ -179,7 +180,14 @@ class RunCallback(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Report a step's metrics and how far the run is."""
-        if not state.is_world_process_zero or not logs or "train_runtime" in logs:
+        if not logs or "train_runtime" in logs:
+            return
+        for name in ("loss", "grad_norm"):
+            # Trainers that know the rows have refused already, and named them. Both
+            # are the same in all processes, so that all of them end.
+            if isinstance(logs.get(name), int | float):
+                refuse_no_number(logs[name], name, state.global_step)
+        if not state.is_world_process_zero:
             return
         metrics = {
             RENAMED.get(name, name): float(value)

@@ -26,6 +26,7 @@ from transformers import (
     LlamaModel,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
     set_seed,
 )
 
@@ -33,7 +34,12 @@ from training.engine import processes, tiny
 from training.engine.compat import gguf_parsed_once
 from training.engine.errors import FixableError
 from training.engine.events import write_json
-from training.engine.rendering import ensure_chat_template, ensure_pad_token
+from training.engine.finite import finite_parameters
+from training.engine.rendering import (
+    check_template,
+    ensure_chat_template,
+    ensure_pad_token,
+)
 from training.engine.rewards.model import (
     RewardModel,
     has_head,
@@ -43,6 +49,8 @@ from training.engine.rewards.model import (
 from training.engine.sources import Source, Staging, cached_conversion, resolve
 from training.engine.spec import ModelPart
 
+_HEADS = {"score", "classifier", "pre_classifier", "pooler"}
+"""Names of heads, which a model that was trained for something else may lack."""
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -82,33 +90,47 @@ def load_policy(part: ModelPart, *, seed: int = 0) -> Loaded:
     """Load a causal language model.
 
     Raises:
-        FixableError: if the source is no causal language model.
+        FixableError: if the source is no causal language model, or has weights that
+            are no numbers.
     """
     source = resolve(part.source)
     set_seed(seed)
+    tokenizer = policy_tokenizer(part)
     if source.kind == "tiny":
-        if source.location != "causal":
-            raise _not_a_policy(part.source)
-        tokenizer = tiny.build_tokenizer(encoder=False)
         model: PreTrainedModel = LlamaForCausalLM(tiny.causal_config(tokenizer))
         _cast(model, part)
     else:
-        location = _local(source)
-        config = _try(AutoConfig.from_pretrained, location, part.source)
-        if getattr(config, "type_vocab_size", 0):
+        model, _ = _weights(AutoModelForCausalLM, _local(source), part)
+    return _ready(model, tokenizer, part.source)
+
+
+def policy_tokenizer(part: ModelPart) -> PreTrainedTokenizerFast:
+    """Return a causal language model's tokenizer, its weights unread.
+
+    Raises:
+        FixableError: if the source is no causal language model.
+    """
+    source = resolve(part.source)
+    if source.kind == "tiny":
+        if source.location != "causal":
             raise _not_a_policy(part.source)
-        tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
-        model = _try(
-            AutoModelForCausalLM.from_pretrained,
-            location,
-            part.source,
-            dtype=DTYPES[part.dtype],
-        )
-    return _ready(model, tokenizer)
+        return tiny.build_tokenizer(encoder=False)
+    location = _local(source)
+    config = _try(AutoConfig.from_pretrained, location, part.source)
+    if getattr(config, "type_vocab_size", 0):
+        raise _not_a_policy(part.source)
+    found: PreTrainedTokenizerFast = _try(
+        AutoTokenizer.from_pretrained, location, part.source
+    )
+    return found
 
 
-def load_reward(part: ModelPart, *, seed: int = 0) -> Loaded:
+def load_reward(part: ModelPart, *, seed: int = 0, is_trained: bool = False) -> Loaded:
     """Load a model with one output per sequence; a missing head is drawn from ``seed``.
+
+    Args:
+        is_trained: refuse a model without a head of its own, whose scores would be
+            noise; the recipes for tests excepted.
 
     Raises:
         FixableError: if the source cannot carry a reward head.
@@ -133,19 +155,24 @@ def load_reward(part: ModelPart, *, seed: int = 0) -> Loaded:
     else:
         location = _local(source)
         tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
-        model = _try(
-            AutoModelForSequenceClassification.from_pretrained,
-            location,
-            part.source,
-            num_labels=1,
-            dtype=DTYPES[part.dtype],
+        model, missing = _weights(
+            AutoModelForSequenceClassification, location, part, num_labels=1
         )
-    return _ready(model, tokenizer)
+        if is_trained and missing:
+            raise FixableError(
+                f"{part.source!r} is no reward model.",
+                expected="a model that was trained to score, with its head",
+                found=f"no weights for {', '.join(sorted(missing)[:3])}",
+                fix="Train a reward model from it first, and give that one's model/.",
+                field="model.source",
+            )
+    return _ready(model, tokenizer, part.source)
 
 
 def _with_head(location: str, part: ModelPart) -> Loaded:
     tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
-    return _ready(load_head(Path(location), DTYPES[part.dtype]), tokenizer)
+    model = load_head(Path(location), DTYPES[part.dtype])
+    return _ready(model, tokenizer, part.source)
 
 
 def load_backbone(part: ModelPart, *, seed: int = 0) -> Loaded:
@@ -168,17 +195,17 @@ def load_backbone(part: ModelPart, *, seed: int = 0) -> Loaded:
     else:
         location = _local(source)
         tokenizer = _try(AutoTokenizer.from_pretrained, location, part.source)
-        model = _try(
-            AutoModel.from_pretrained, location, part.source, dtype=DTYPES[part.dtype]
-        )
-    return _ready(model, tokenizer)
+        model, _ = _weights(AutoModel, location, part)
+    return _ready(model, tokenizer, part.source)
 
 
 def _cast(model: torch.nn.Module, part: ModelPart) -> None:
     model.to(dtype=DTYPES[part.dtype])
 
 
-def _ready(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Loaded:
+def _ready(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str
+) -> Loaded:
     if getattr(model, "_hf_peft_config_loaded", False):
         # Its base is wherever the adapter says, which nobody has looked at.
         raise FixableError(
@@ -188,13 +215,34 @@ def _ready(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> Loaded
             fix="Merge the adapter into its base and save that.",
             field="model.source",
         )
+    finite_parameters(model.named_parameters(), source)
     ensure_pad_token(tokenizer)
     template = ensure_chat_template(tokenizer)
+    check_template(tokenizer, source)
+    _check_tokens(model, tokenizer, source)
     model.config.pad_token_id = tokenizer.pad_token_id
     generation = getattr(model, "generation_config", None)
     if generation is not None:
         generation.pad_token_id = tokenizer.pad_token_id
     return Loaded(model, tokenizer, template)
+
+
+def _check_tokens(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, source: str
+) -> None:
+    """Refuse a tokenizer with tokens that the model has no embedding of."""
+    embeddings: Any = model.get_input_embeddings()
+    known = int(embeddings.weight.shape[0])
+    highest = max(tokenizer.get_vocab().values(), default=0)
+    if highest < known:
+        return
+    raise FixableError(
+        f"The tokenizer of {source!r} is not this model's.",
+        expected=f"tokens up to number {known - 1}, as the model has embeddings",
+        found=f"token number {highest}, {tokenizer.convert_ids_to_tokens(highest)!r}",
+        fix="Give the model its own tokenizer, or resize its embeddings.",
+        field="model.source",
+    )
 
 
 def _local(source: Source) -> str:
@@ -299,6 +347,35 @@ def _try(load: Callable[..., Any], location: str, source: str, **kwargs: Any) ->
             "downloaded before; a directory needs config, weights and tokenizer.",
             field="model.source",
         ) from error
+
+
+def _weights(
+    auto: Any, location: str, part: ModelPart, **settings: Any
+) -> tuple[PreTrainedModel, list[str]]:
+    """Return a model, and the weights of heads that its files lack.
+
+    Raises:
+        FixableError: if they lack others, which would be drawn at random unnoticed.
+    """
+    model, told = _try(
+        auto.from_pretrained,
+        location,
+        part.source,
+        dtype=DTYPES[part.dtype],
+        output_loading_info=True,
+        **settings,
+    )
+    missing = sorted(told["missing_keys"])
+    others = [name for name in missing if not _HEADS & set(name.split("."))]
+    if others:
+        raise FixableError(
+            f"The model {part.source!r} lacks weights.",
+            expected="weights for every layer that config.json describes",
+            found=f"none for {', '.join(others[:3])}, {len(others)} in all",
+            fix="Copy the whole model again; it may have been cut short.",
+            field="model.source",
+        )
+    return model, missing
 
 
 def _not_a_policy(source: str) -> FixableError:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from transformers import PreTrainedTokenizerBase
 
+from training.engine.errors import FixableError
+
 PLAIN_TEMPLATE = (
     "{% for message in messages %}"
     "{{ message['role'] + ': ' + message['content'] + eos_token + '\\n' }}"
@@ -35,6 +37,35 @@ def ensure_chat_template(tokenizer: PreTrainedTokenizerBase) -> str:
         return "encoder"
     tokenizer.chat_template = PLAIN_TEMPLATE
     return "plain"
+
+
+def check_template(tokenizer: PreTrainedTokenizerBase, source: str) -> None:
+    """Refuse a chat template that fails, or that says nothing of what was said.
+
+    Raises:
+        FixableError: with what the template did.
+    """
+    asked = [{"role": "user", "content": "apple"}]
+    try:
+        texts = [
+            tokenizer.apply_chat_template(
+                [*asked, {"role": "assistant", "content": word}], tokenize=False
+            )
+            for word in ("pear", "plum")
+        ]
+        why = "two answers that read the same" if texts[0] == texts[1] else ""
+    except Exception as error:
+        # Templates are programs of whoever wrote the model's files.
+        why = f"{type(error).__name__}: {str(error)[:300]}"
+    if why:
+        raise FixableError(
+            f"The chat template of {source!r} cannot be used.",
+            expected="a question and its answer as text",
+            found=why,
+            fix="Correct chat_template in the model's directory; without one, a plain "
+            "template serves, which needs an eos_token.",
+            field="model.source",
+        )
 
 
 def ensure_pad_token(tokenizer: PreTrainedTokenizerBase) -> None:

@@ -11,6 +11,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from trl.trainer.reward_trainer import RewardTrainer
 
 from training.engine import processes
+from training.engine.finite import refuse_no_numbers
 from training.engine.layout import Branch, lay_out
 from training.engine.objectives.bradley_terry import (
     centring_penalty,
@@ -57,6 +58,7 @@ class UniqueSequences:
                 pad_token_id=self.pad_token_id,
                 groups=[0] * len(first),
             )
+        batch["row_ids"] = tuple(example["row_id"] for example in examples)
         for name in ("margin", "soft_label", "weight", "filler"):
             if name in examples[0]:
                 batch[name] = torch.tensor(
@@ -92,6 +94,7 @@ class PreferenceRewardTrainer(OrderedTrainer, RewardTrainer):
         soft_label = rest.pop("soft_label", None)
         weight = rest.pop("weight", None)
         layout = rest.pop("layout", None)
+        rows = rest.pop("row_ids")
         filler = rest.pop("filler", None)
         if filler is not None:
             real = 1 - filler
@@ -111,8 +114,9 @@ class PreferenceRewardTrainer(OrderedTrainer, RewardTrainer):
         loss, outputs = super().compute_loss(
             at_places, rest, return_outputs=True, num_items_in_batch=num_items_in_batch
         )
+        chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
+        refuse_no_numbers(chosen - rejected, rows, "score")
         if soft_label is not None or weight is not None:
-            chosen, rejected = outputs.logits.squeeze(-1).chunk(2)
             ones = torch.ones_like(chosen)
             losses = soft_bradley_terry_loss(
                 chosen,
@@ -123,5 +127,6 @@ class PreferenceRewardTrainer(OrderedTrainer, RewardTrainer):
             centre = vars(self.args)["center_rewards_coefficient"]
             if centre is not None:
                 losses = losses + centre * centring_penalty(chosen, rejected)
+            refuse_no_numbers(losses, rows, "loss")
             loss = (losses if weight is None else losses * weight).mean()
         return (loss, outputs) if return_outputs else loss

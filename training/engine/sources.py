@@ -41,6 +41,8 @@ def resolve(text: str) -> Source:
         return Source("tiny", name)
     if scheme == "wheel":
         return _wheel(text, name)
+    if not _may_be_path(text):
+        raise _unknown(text[:200], "a model's path or name")
     path = Path(text)
     if text.endswith(".gguf"):
         if not path.is_file():
@@ -58,9 +60,20 @@ def needs_hub(texts: list[str]) -> bool:
     """Return True if any source has to be asked of a model hub."""
     for text in texts:
         scheme = text.partition(":")[0]
-        if scheme not in ("tiny", "wheel") and not Path(text).exists():
+        if scheme in ("tiny", "wheel") or not _may_be_path(text):
+            continue
+        if not Path(text).exists():
             return True
     return False
+
+
+def _may_be_path(text: str) -> bool:
+    """True unless the system itself refuses the name, as one that is too long."""
+    try:
+        Path(text).exists()
+    except OSError:
+        return False
+    return "\0" not in text
 
 
 def _wheel(text: str, name: str) -> Source:

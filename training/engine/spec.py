@@ -6,16 +6,32 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from training.engine import registry
 from training.engine.errors import FixableError
 from training.engine.registry import ParamValue, Preset, PresetError
+from training.engine.registry.further import further_models
 from training.engine.registry.types import Task
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: Any) -> Any:
+        """Refuse true and false, which would pass for the numbers 1 and 0."""
+        if isinstance(value, bool):
+            raise PydanticCustomError("no_bool", "Expected no true or false here")
+        return value
 
 
 class ModelPart(_Part):
@@ -39,7 +55,7 @@ class LoraPart(_Part):
     """Low-rank adapters; null ``targets`` means every linear layer."""
 
     r: int = Field(default=16, ge=1, le=1024)
-    alpha: int = Field(default=32, ge=1)
+    alpha: float = Field(default=32.0, gt=0, le=65536)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: tuple[str, ...] | None = None
 
@@ -95,7 +111,10 @@ def load_spec(path: Path) -> Spec:
         FixableError: if the file is missing, not JSON, or says something impossible.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(
+            path.read_text(encoding="utf-8"), object_pairs_hook=_without_repeats
+        )
+        json.dumps(raw, ensure_ascii=False).encode("utf-8")
     except FileNotFoundError:
         raise FixableError(
             "There is no specification.",
@@ -104,16 +123,43 @@ def load_spec(path: Path) -> Spec:
             fix="Give the path of a specification; see the engine's README.",
             field="spec",
         ) from None
+    except OSError as error:
+        raise FixableError(
+            "The specification cannot be read.",
+            expected=f"a JSON file at {path}",
+            found=str(error)[:300],
+            fix="Give the path of a file that this user may read.",
+            field="spec",
+        ) from error
     except (ValueError, RecursionError) as error:
-        # Besides what is no JSON: numbers of thousands of digits, thousands of levels.
+        # Besides what is no JSON: numbers of thousands of digits, thousands of levels,
+        # a setting that is given twice, half a character.
         raise FixableError(
             "The specification is not JSON.",
             expected="one JSON object in UTF-8",
-            found=str(error),
+            found=str(error)[:300],
             fix=f"Correct {path}.",
             field="spec",
         ) from error
+    if not isinstance(raw, dict):
+        raise FixableError(
+            "The specification is no JSON object.",
+            expected='an object such as {"version": 1, "task": "dpo", ...}',
+            found=repr(raw)[:200],
+            fix=f"Correct {path}; the engine's README has a whole one.",
+            field="spec",
+        )
     return parse_spec(raw, base=path.parent)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object's members; of one given twice nobody knows which is meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} is given twice in one object")
+    return found
 
 
 def parse_spec(raw: Any, *, base: Path | None = None) -> Spec:
@@ -167,6 +213,18 @@ def _check_consistent(spec: Spec, preset: Preset) -> None:
             fix="Choose a backend that the preset lists.",
             field="backend",
         )
+    known = {*preset.models, *(model.name for model in further_models(preset))}
+    for name in spec.models:
+        # Online methods weigh reward models by whatever name they are given.
+        if name not in known and preset.task not in ("ppo", "online"):
+            raise FixableError(
+                "The method does not know a model by this name.",
+                expected=f"one of: {', '.join(sorted(known)) or 'none'}",
+                found=f"models.{name}",
+                fix=f"Correct the name, or leave it out: {preset.title} reads nothing "
+                "else.",
+                field=f"models.{name}",
+            )
     for name in preset.models:
         if name not in spec.models:
             raise FixableError(
@@ -176,6 +234,14 @@ def _check_consistent(spec: Spec, preset: Preset) -> None:
                 fix=f"Give models.{name}.source.",
                 field=f"models.{name}",
             )
+    if preset.task == "score" and "reference" in preset.one_of and not spec.reference:
+        raise FixableError(
+            "There is no second model to compare with.",
+            expected="reference.source: the weaker model, or the one tuned from",
+            found="none",
+            fix="Give it, or choose the preset likelihood.",
+            field="reference",
+        )
     for name in preset.needs:
         if getattr(spec.data, name) is None:
             raise FixableError(
@@ -188,9 +254,18 @@ def _check_consistent(spec: Spec, preset: Preset) -> None:
 
 
 def _with_absolute_paths(spec: Spec, base: Path) -> Spec:
-    paths = {
-        name: (base / value).resolve()
-        for name, value in spec.data
-        if isinstance(value, Path)
-    }
+    paths = {}
+    for name, value in spec.data:
+        if not isinstance(value, Path):
+            continue
+        try:
+            paths[name] = (base / value).resolve()
+        except (ValueError, OSError, RuntimeError) as error:
+            raise FixableError(
+                f"The specification's data.{name} is no path.",
+                expected="the path of a Parquet file",
+                found=f"{str(value)[:200]!r}: {error}",
+                fix=f"Correct data.{name}.",
+                field=f"data.{name}",
+            ) from error
     return spec.model_copy(update={"data": spec.data.model_copy(update=paths)})

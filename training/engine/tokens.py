@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from training.engine.data import Messages, Pair
+from training.engine.errors import FixableError
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,28 @@ def tokenize(
 def render(
     tokenizer: PreTrainedTokenizerBase, messages: Messages, *, generation: bool = False
 ) -> list[int]:
-    """Return a conversation's ids; ``generation`` ends it where the model answers."""
-    encoded: Any = tokenizer.apply_chat_template(
-        messages,
-        tokenize=True,
-        return_dict=True,
-        add_generation_prompt=generation,
-    )
+    """Return a conversation's ids; ``generation`` ends it where the model answers.
+
+    Raises:
+        FixableError: if the template refuses it, as some do two turns of one speaker.
+    """
+    try:
+        encoded: Any = tokenizer.apply_chat_template(
+            messages,
+            tokenize=True,
+            return_dict=True,
+            add_generation_prompt=generation,
+        )
+    except TemplateError as error:
+        speakers = ", ".join(message["role"] for message in messages)
+        text = messages[-1]["content"] if messages else ""
+        raise FixableError(
+            "The model's chat template refuses a conversation.",
+            expected="turns as the template knows them",
+            found=f"{error}; turns of {speakers}, the last being {text[:80]!r}",
+            fix="Change that row's roles, or choose another model.",
+            field="data.train",
+        ) from error
     return [int(token) for token in encoded["input_ids"]]
 
 

@@ -158,11 +158,8 @@ def run(
     scale = ScoreScale(cast(ScaleKind, context.text("score_scale")))
     state = LoopState(0, _controller(context), scale)
     start = loop.starting_point(context)
-    context.events.emit(
-        "started",
+    context.started(
         step=start.checkpoint.step if start.checkpoint else 0,
-        task=spec.task,
-        preset=spec.preset,
         rows={"prompts": len(every), "trained_on": len(prompts)},
         longest_prompt=max(lengths),
         subset=kept.summary(),

@@ -38,7 +38,9 @@ def reward_model(context: RunContext) -> Loaded | None:
     part = spec.models.get("reward")
     if part is None and context.params.get("reward_model"):
         part = ModelPart(source=context.text("reward_model"), dtype=spec.model.dtype)
-    return load_reward(part, seed=spec.seed) if part is not None else None
+    if part is None:
+        return None
+    return load_reward(part, seed=spec.seed, is_trained=True)
 
 
 def reward_sources(
@@ -53,7 +55,7 @@ def reward_sources(
     models = {"reward": reward} if reward is not None else {}
     for name, part in spec.models.items():
         if name not in ("reward", *_POLICIES):
-            models[name] = load_reward(part, seed=spec.seed)
+            models[name] = load_reward(part, seed=spec.seed, is_trained=True)
     sources: list[RewardSource] = [
         _of_model(context, row, name, loaded) for name, loaded in models.items()
     ]

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import PeftModel, get_peft_model
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from training.engine.logprobs import vocabulary_logits
+from training.engine.lora import adapters, check_targets
 from training.engine.ppo.experience import Sequences
 from training.engine.spec import LoraPart
 
@@ -278,10 +279,14 @@ def build(
         if critic == "zero":
             backbone = copy.deepcopy(policy.base_model)
     actor: nn.Module = policy
+    check_targets(lora, policy)
     if lora is not None:
-        actor = get_peft_model(policy, _adapters(lora, "CAUSAL_LM"))
+        # Dropout would make old and new probabilities those of two functions.
+        actor = get_peft_model(policy, adapters(lora, "CAUSAL_LM", dropout=0.0))
         if backbone is not None:
-            backbone = get_peft_model(backbone, _adapters(lora, "FEATURE_EXTRACTION"))
+            backbone = get_peft_model(
+                backbone, adapters(lora, "FEATURE_EXTRACTION", dropout=0.0)
+            )
     for module in (actor, backbone):
         if module is not None:
             if checkpointing:
@@ -308,15 +313,3 @@ def linear_head(model: nn.Module) -> nn.Linear | None:
         if isinstance(found, nn.Linear) and found.out_features == 1:
             return found
     return None
-
-
-def _adapters(part: LoraPart, task: str) -> LoraConfig:
-    # Dropout would make old and new probabilities those of two functions.
-    return LoraConfig(
-        r=part.r,
-        lora_alpha=part.alpha,
-        lora_dropout=0.0,
-        target_modules=list(part.targets) if part.targets else "all-linear",
-        task_type=task,
-        bias="none",
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from transformers import PreTrainedTokenizerBase
 
+from training.engine.checked import refuse_empty
 from training.engine.data import Messages
 from training.engine.errors import FixableError
 from training.engine.layout import Branch, shared_length
@@ -79,15 +80,7 @@ class Encoder:
         Raises:
             FixableError: if a completion is empty, naming the row.
         """
-        for completion in completions:
-            if not any(message["content"].strip() for message in completion):
-                raise FixableError(
-                    "A completion is empty.",
-                    expected="text to learn from",
-                    found=f"an empty completion in row {row_id}",
-                    fix="Leave the row out of the data, or mend it.",
-                    field="data.train",
-                )
+        refuse_empty(row_id, completions)
         ids, parts = tokenize(self._tokenizer, prompt, list(completions))
         ids, parts, cut = shorten(ids, parts, self._max_length)
         self.shortened += cut

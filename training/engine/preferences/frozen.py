@@ -16,7 +16,7 @@ from training.engine.context import RunContext
 from training.engine.errors import FixableError
 from training.engine.layout import Branch
 from training.engine.logprobs_cache import LogprobCache, frozen_logprobs, model_hash
-from training.engine.models import Loaded, load_policy
+from training.engine.models import Loaded, load_policy, policy_tokenizer
 from training.engine.objectives.score import coefficients
 from training.engine.preferences.examples import Example
 from training.engine.registry.algebra import Objective
@@ -72,24 +72,42 @@ def part_of(name: str, context: RunContext) -> ModelPart | None:
     return None if part == spec.model else part
 
 
-def load_frozen(name: str, context: RunContext, policy: Loaded) -> PreTrainedModel:
-    """Load a frozen model, on the policy's device and of its vocabulary.
+def check_frozen(names: Sequence[str], context: RunContext, policy: Loaded) -> None:
+    """Refuse frozen models that cannot serve, before anything runs.
 
     Raises:
-        FixableError: if its tokens are others than the policy's.
+        FixableError: if one is missing, no language model, or has other tokens than
+            the policy.
+    """
+    for name in names:
+        part = part_of(name, context)
+        if part is None:
+            continue
+        head = "reference" if name == "reference" else f"models.{name}"
+        try:
+            tokenizer = policy_tokenizer(part)
+        except FixableError as error:
+            error.field = f"{head}.source"
+            raise
+        if tokenizer.get_vocab() != policy.tokenizer.get_vocab():
+            raise FixableError(
+                f"The frozen model {name!r} has other tokens than the policy.",
+                expected=f"the policy's vocabulary of {len(policy.tokenizer)} tokens",
+                found=f"{len(tokenizer)} tokens, not the same ones",
+                fix="Choose a model of the policy's family.",
+                field=f"{head}.source",
+            )
+
+
+def load_frozen(name: str, context: RunContext, policy: Loaded) -> PreTrainedModel:
+    """Load a frozen model, looked at before by `check_frozen`, on the policy's device.
+
+    Raises:
+        FixableError: if it cannot be loaded.
     """
     part = part_of(name, context)
     assert part is not None
     loaded = load_policy(part, seed=context.spec.seed)
-    if loaded.tokenizer.get_vocab() != policy.tokenizer.get_vocab():
-        field = "reference" if name == "reference" else f"models.{name}"
-        raise FixableError(
-            f"The frozen model {name!r} has other tokens than the policy.",
-            expected=f"the policy's vocabulary of {len(policy.tokenizer)} tokens",
-            found=f"{len(loaded.tokenizer)} tokens, not the same ones",
-            fix="Choose a model of the policy's family.",
-            field=f"{field}.source",
-        )
     loaded.model.requires_grad_(False)
     return loaded.model.eval().to(policy.model.device)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from torch.utils.data import Dataset
 from transformers import Trainer
 
 from training.engine import processes
-from training.engine.errors import FixableError
 from training.engine.events import write_json
+from training.engine.finite import refuse_no_gradient, refuse_no_numbers
 from training.engine.objectives.algebra import Outcome, objective
 from training.engine.objectives.batch import Batch, Params, number
 from training.engine.objectives.pairs import updated_label
@@ -28,7 +28,6 @@ from training.engine.registry.algebra import Objective
 LABELS = "label_state.json"
 BESIDE = (masks.NAME, degrees.NAME)
 """Parts of a model while it learns that are no part of the policy it becomes."""
-_NAMED = 5
 
 
 class Positions(Dataset[int]):
@@ -207,60 +206,3 @@ def with_read(batch: Batch, read: Tensor | dict[str, Tensor]) -> Batch:
     }
     frozen = {**batch.frozen, "reference": read["reference"]}
     return replace(batch, policy=read["policy"], frozen=frozen, weights=weights)
-
-
-def refuse_no_numbers(values: Tensor, rows: Sequence[str], what: str) -> None:
-    """Stop a run whose loss or gradient is no number, and say at which rows.
-
-    Raises:
-        FixableError: naming the rows; all of the batch where they cannot be told apart.
-    """
-    fine = torch.isfinite(values.detach())
-    if bool(fine.all()):
-        return
-    if len(fine) == len(rows):
-        named = [row for row, good in zip(rows, fine.tolist(), strict=True) if not good]
-    else:
-        named = list(rows)
-    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
-    raise FixableError(
-        f"The {what} is not a number.",
-        expected=f"a finite {what}",
-        found=f"NaN or infinity at the rows {', '.join(named[:_NAMED])}{more}",
-        fix="Look at those rows; lower learning_rate, or use float32. Checkpoints "
-        "from before are kept.",
-        field="data.train",
-    )
-
-
-def refuse_no_gradient(norm: float | None, rows: Sequence[str]) -> None:
-    """Stop a run whose gradient is no number; all processes must call.
-
-    Args:
-        norm: its length, the same in all processes.
-        rows: of this process's last batch.
-
-    Raises:
-        FixableError: naming the rows of all of them.
-    """
-    if norm is None:
-        return
-    every = [row for found in processes.everyones(list(rows)) for row in found]
-    refuse_no_numbers(torch.tensor([norm]), every, "gradient")
-
-
-def finite_parameters(named: Iterator[tuple[str, Tensor]], source: str) -> None:
-    """Refuse a model with weights that are no numbers, before anything runs.
-
-    Raises:
-        FixableError: naming the first such parameter.
-    """
-    for name, value in named:
-        if not bool(torch.isfinite(value).all()):
-            raise FixableError(
-                "The model has weights that are no numbers.",
-                expected="finite weights",
-                found=f"NaN or infinity in {name} of {source}",
-                fix="Take an earlier checkpoint of the model, or its original.",
-                field="model.source",
-            )

@@ -65,7 +65,7 @@ def listing() -> str:
         lines.append(f"  rests on {_STATUS[preset.status]}{_in(preset.verified)}")
         if preset.caution:
             lines.append(f"  Caution: {preset.caution}")
-        lines.append(f"  {_needs(preset)}; {_tests(preset)}")
+        lines.append(f"  {needs(preset)}; {_tests(preset)}")
     lines += ["", f"Not offered: {len(ABSENT)}"]
     for absent in ABSENT:
         near = f"; nearest: {absent.instead}" if absent.instead else ""
@@ -121,7 +121,7 @@ def _section(preset: Preset) -> str:
         "",
         f"- Paper: {preset.paper}",
         f"- Rests on {_STATUS[preset.status]}{_in(preset.verified)}",
-        f"- {_needs(preset)}",
+        f"- {needs(preset)}",
     ]
     if isinstance(preset.settings, Objective):
         lines.append(f"- Settings: {_settings(preset.settings)}")
@@ -177,8 +177,10 @@ def _param(param: Param) -> str:
     return f"`{param.name}` = {default}{bounds}"
 
 
-def _needs(preset: Preset) -> str:
-    said = f"Needs rows of {preset.view or 'its own'}"
+def needs(preset: Preset) -> str:
+    """Return what a method works on, and how a project comes by it."""
+    rows = {"score": "completions", "generate": "prompts"}.get(preset.task)
+    said = f"Needs {rows}" if rows else f"Needs rows of {preset.view or 'pairs'}"
     must = required(preset)
     if must:
         said += f" with {', '.join(must)}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from training.engine.checked import refuse_empty
 from training.engine.data import Pair, read_pairs
 from training.engine.errors import FixableError
 from training.engine.preferences import columns as col
@@ -68,6 +69,8 @@ class PairReader:
             apart=[name for name in col.wanted(self.preset) if name in CONDITIONS],
         )
         pairs, counts = found.pairs, found.counts()
+        for pair in pairs:
+            refuse_empty(pair.row_id, [pair.chosen, pair.rejected])
         if self.settings.map == "factors":
             pairs, undecided = self._by_factors(pairs)
             counts["undecided_by_factors"] = undecided

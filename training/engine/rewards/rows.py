@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from training.engine.checked import refuse_empty
 from training.engine.data import read_table
 from training.engine.errors import FixableError
 from training.engine.preferences import columns as col
@@ -77,9 +78,10 @@ class Reader(PairReader):
                 size = (high - low) or 1.0
                 places = [None if p is None else (p - low) / size for p in places]
             values = tuple(math.nan if p is None else p for p in places)
-            members = self.encoder.sequences(
-                texts.chat(row["prompt"]), [texts.chat(c) for c in row["candidates"]]
-            )
+            candidates = [texts.chat(each) for each in row["candidates"]]
+            refuse_empty(row_id, candidates)
+            prompt = texts.chat(row["prompt"])
+            members = self.encoder.sequences(prompt, candidates)
             examples.append(
                 Example(row_id, members, {"values": values}, weight=_weight(row))
             )
@@ -146,6 +148,7 @@ class Reader(PairReader):
                 elsewhere += 1
                 continue
             text = texts.chat(row["text"])
+            refuse_empty(_row_id(row, index), [text])
             found = segmented(
                 self.encoder.tokenizer,
                 texts.chat(row["prompt"]),
@@ -174,10 +177,10 @@ class Reader(PairReader):
             if row["label"] not in ("yes", "no"):
                 unclear += 1
                 continue
+            completion = texts.chat(row["completion"])
+            refuse_empty(_row_id(row, index), [completion])
             asked = texts.asking_principle(
-                texts.chat(row["prompt"]),
-                texts.chat(row["completion"]),
-                str(row["principle"]),
+                texts.chat(row["prompt"]), completion, str(row["principle"])
             )
             examples.append(
                 Example(
@@ -193,6 +196,7 @@ class Reader(PairReader):
         self, row: Mapping[str, Any], index: int, numbers: dict[str, Number]
     ) -> Example:
         prompt, completion = texts.chat(row["prompt"]), texts.chat(row["completion"])
+        refuse_empty(_row_id(row, index), [completion])
         members = self.encoder.sequences(prompt, [completion])
         return Example(_row_id(row, index), members, numbers, weight=_weight(row))
 

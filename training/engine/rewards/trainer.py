@@ -14,12 +14,9 @@ from torch import Tensor
 from transformers import Trainer
 
 from training.engine import processes
+from training.engine.finite import refuse_no_gradient, refuse_no_numbers
 from training.engine.layout import Layout
 from training.engine.order import OrderedTrainer
-from training.engine.preferences.trainer import (
-    refuse_no_gradient,
-    refuse_no_numbers,
-)
 from training.engine.rewards.meta import Samples, moved, towards_spread
 from training.engine.rewards.objective import reward_loss
 from training.engine.rewards.terms import RewardBatch

@@ -21,11 +21,11 @@ from trl.trainer.utils import disable_dropout_in_model
 
 from training.engine import loop
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import told_of_conditions
+from training.engine.data import warnings_of
 from training.engine.environment import environment
 from training.engine.layout import can_share
 from training.engine.logprobs import scoring_forward, token_logprobs
-from training.engine.lora import lora_config, merged
+from training.engine.lora import check_targets, lora_config, merged
 from training.engine.models import Loaded, load_policy, save_model
 from training.engine.online import mapping
 from training.engine.preferences.batches import Collator
@@ -38,6 +38,7 @@ from training.engine.preferences.examples import Encoder, Example
 from training.engine.preferences.frozen import (
     Frozen,
     LiveModel,
+    check_frozen,
     load_frozen,
     needed,
     part_of,
@@ -49,7 +50,6 @@ from training.engine.preferences.trainer import (
     BESIDE,
     Positions,
     PreferenceTrainer,
-    finite_parameters,
 )
 from training.engine.registry import get
 from training.engine.registry.algebra import MASKED, Objective
@@ -84,7 +84,8 @@ class _Run:
         self.settings = settings_of(context)
         self.names = needed(self.settings, context)
         self.loaded = load_policy(spec.model, seed=spec.seed)
-        finite_parameters(self.loaded.model.named_parameters(), spec.model.source)
+        check_frozen(self.names, context, self.loaded)
+        check_targets(spec.lora, self.loaded.model)
         max_length = common.usable_length(context, self.loaded)
         encoder = Encoder(self.loaded.tokenizer, max_length, self.settings.tokens)
         reader = Reader(preset, self.settings, context.params, encoder, spec.seed)
@@ -98,11 +99,8 @@ class _Run:
         )
         start = loop.starting_point(context)
         shared = can_share(self.loaded.model)
-        context.events.emit(
-            "started",
+        context.started(
             step=start.checkpoint.step if start.checkpoint else 0,
-            task=spec.task,
-            preset=spec.preset,
             rows={**reading.counts, "trained_on": len(kept.indices)},
             shortened={"rows": encoder.shortened, "max_length": max_length},
             subset=kept.summary(),
@@ -110,9 +108,7 @@ class _Run:
             frozen_models=self.names,
             shared_prompts=shared,
             environment=environment(self.loaded.model),
-            **_with_caution(
-                start.as_dict(*told_of_conditions(reading.counts)), preset.caution
-            ),
+            **start.as_dict(*warnings_of(reading.counts)),
         )
         chosen = [self.examples[i] for i in kept.indices]
         masked = self.settings.tokens in MASKED
@@ -260,10 +256,3 @@ def _runner(model: PreTrainedModel) -> LiveModel:
         return token_logprobs(model, layout).float()
 
     return score
-
-
-def _with_caution(start: dict[str, Any], caution: str) -> dict[str, Any]:
-    """Return the start's facts with what a user must know of the method first."""
-    if not caution:
-        return start
-    return start | {"warnings": [caution, *start["warnings"]]}

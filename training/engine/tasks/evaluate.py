@@ -7,6 +7,7 @@ from pathlib import Path
 from training.engine.context import RunContext, TaskResult
 from training.engine.evaluate.pages.report import report_page
 from training.engine.events import write_json
+from training.engine.provenance import method_of
 from training.engine.tasks.evaluate_policy import evaluate_policy
 from training.engine.tasks.evaluate_reward import evaluate_reward
 
@@ -23,6 +24,7 @@ def run(context: RunContext) -> TaskResult:
     """Evaluate the model in the role that the settings give it."""
     reward = context.text("role") == "reward"
     report, metrics = (evaluate_reward if reward else evaluate_policy)(context)
+    report["method"] = method_of(context.spec.model.source)
     write_json(context.out / REPORT, report)
     page = report_page(report, title=_called(context.spec.model.source))
     (context.out / PAGE).write_text(page, encoding="utf-8")

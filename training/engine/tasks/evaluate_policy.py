@@ -36,15 +36,9 @@ GOLD = "gold"
 
 
 def _started(context: RunContext, loaded: Loaded, rows: dict[str, Any]) -> None:
-    context.events.emit(
-        "started",
-        step=0,
-        task=context.spec.task,
-        preset=context.spec.preset,
+    context.started(
         rows=rows,
         environment=environment(loaded.model),
-        resumed_from=None,
-        warnings=[],
     )
 
 
@@ -259,7 +253,9 @@ def _judged(
 
     A judge of pairs is asked in both orders, and its chances averaged.
     """
-    judge = placed(load_reward(ModelPart(source=source), seed=context.spec.seed))
+    judge = placed(
+        load_reward(ModelPart(source=source), seed=context.spec.seed, is_trained=True)
+    )
     length, batch = trained_length(judge), context.integer("batch_size")
     answers = [[_says(text) for text in side.texts] for side in sides]
     prompts, texts = [*asked, *asked], [*answers[0], *answers[1]]
@@ -268,7 +264,11 @@ def _judged(
     )
     gold: list[float] = []
     if GOLD in context.spec.models:
-        better = placed(load_reward(context.spec.models[GOLD], seed=context.spec.seed))
+        better = placed(
+            load_reward(
+                context.spec.models[GOLD], seed=context.spec.seed, is_trained=True
+            )
+        )
         gold, _ = score_completions(
             better, prompts, texts, max_length=trained_length(better), batch_size=batch
         )

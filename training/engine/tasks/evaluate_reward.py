@@ -37,7 +37,7 @@ Report = dict[str, Any]
 def evaluate_reward(context: RunContext) -> tuple[Report, dict[str, Any]]:
     """Return a reward model's report and its headline numbers."""
     spec = context.spec
-    loaded = placed(load_reward(spec.model, seed=spec.seed))
+    loaded = placed(load_reward(spec.model, seed=spec.seed, is_trained=True))
     keep = held_out.needed(loaded)
     if held_out.asks_whom(loaded):
         keep = (*keep, "annotator")
@@ -54,14 +54,9 @@ def evaluate_reward(context: RunContext) -> tuple[Report, dict[str, Any]]:
         history = held_out.histories(test, train, shots=SHOTS, seed=spec.seed)
     length = trained_length(loaded)
     nobody = held_out.unknown_people(loaded, test, history)
-    context.events.emit(
-        "started",
-        step=0,
-        task=spec.task,
-        preset=spec.preset,
+    context.started(
         rows={"test": len(test), "train": len(train)},
         environment=environment(loaded.model),
-        resumed_from=None,
         warnings=[f"{count} test pairs {why}" for why, count in nobody.items()],
     )
     with Progress(
@@ -114,7 +109,7 @@ def _distance(
 ) -> Report:
     """Return how far the model is from another, on the completions of the pairs."""
     part = context.spec.models[OTHER]
-    other = placed(load_reward(part, seed=context.spec.seed))
+    other = placed(load_reward(part, seed=context.spec.seed, is_trained=True))
     sides = [(pair, side) for pair in pairs for side in (pair.chosen, pair.rejected)]
     scores = [
         score_completions(

@@ -62,15 +62,11 @@ def run(context: RunContext) -> TaskResult:
     if spec.reference is not None:
         reference = placed(load_policy(spec.reference, seed=spec.seed))
     done = _finished(context)
-    context.events.emit(
-        "started",
+    context.started(
         step=len(done),
-        task=spec.task,
-        preset=spec.preset,
         rows={"prompts": len(prompts), "completions": len(prompts) * samples},
         environment=environment(loaded.model),
         resumed_from={"completions": len(done)} if done else None,
-        warnings=[],
     )
     settings, deadline = _steering(context, loaded), Deadline.of(context)
     stream = context.out / STREAM

@@ -16,11 +16,12 @@ from datasets import Dataset
 from trl.trainer.reward_config import RewardConfig
 
 from training.engine import loop, processes
+from training.engine.checked import refuse_empty
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import Pair, read_pairs, told_of_conditions
+from training.engine.data import Pair, read_pairs, warnings_of
 from training.engine.environment import environment
 from training.engine.layout import can_share
-from training.engine.lora import lora_config, merged
+from training.engine.lora import check_targets, lora_config, merged
 from training.engine.models import Loaded, load_reward, save_model
 from training.engine.reward_trainer import PreferenceRewardTrainer, UniqueSequences
 from training.engine.scoring import has_score_head, scores_forward
@@ -40,7 +41,10 @@ def run(context: RunContext) -> TaskResult:
         pool=context.flag("pool_labels"),
         decided_only=not context.flag("soft_labels"),
     )
+    for pair in pairs.pairs:
+        refuse_empty(pair.row_id, [pair.chosen, pair.rejected])
     loaded = load_reward(spec.model, seed=spec.seed)
+    check_targets(spec.lora, loaded.model)
     max_length = common.usable_length(context, loaded)
     rows, shortened = pair_tokens(loaded.tokenizer, pairs.pairs, max_length)
     context.control.check()
@@ -64,17 +68,14 @@ def run(context: RunContext) -> TaskResult:
     kept = common.choose_rows(context, [row.length for row in rows], timed)
     trainer = build(loaded.model, kept.indices, {})
     start = loop.starting_point(context)
-    context.events.emit(
-        "started",
+    context.started(
         step=start.checkpoint.step if start.checkpoint else 0,
-        task=spec.task,
-        preset=spec.preset,
         rows={**pairs.counts(), "trained_on": len(kept.indices)},
         shortened={"rows": shortened, "max_length": max_length},
         subset=kept.summary(),
         template=loaded.template,
         environment=environment(loaded.model),
-        **start.as_dict(*told_of_conditions(pairs.counts())),
+        **start.as_dict(*warnings_of(pairs.counts())),
     )
     callback = loop.RunCallback(context, deadline=common.deadline(context))
     state = loop.train(trainer, context, callback, start)
@@ -104,6 +105,7 @@ def _trainer(
     extra: dict[str, Any],
 ) -> PreferenceRewardTrainer:
     columns: dict[str, list[Any]] = {
+        "row_id": [pair.row_id for pair in pairs],
         "prompt_tokens": [len(row.prompt) for row in rows],
         "chosen_ids": [row.prompt + row.chosen for row in rows],
         "rejected_ids": [row.prompt + row.rejected for row in rows],

@@ -19,14 +19,14 @@ from trl.trainer.utils import disable_dropout_in_model
 
 from training.engine import loop
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import read_pairs, told_of_conditions
+from training.engine.data import read_pairs, warnings_of
 from training.engine.environment import environment
 from training.engine.evaluate import metrics as measures
 from training.engine.layout import can_share
-from training.engine.lora import lora_config
+from training.engine.lora import check_targets, lora_config
 from training.engine.models import Loaded, save_model
 from training.engine.preferences import columns as col
-from training.engine.preferences.trainer import Positions, finite_parameters
+from training.engine.preferences.trainer import Positions
 from training.engine.registry import get
 from training.engine.registry.rewards_algebra import RewardRow
 from training.engine.rewards.build import debiased, prepare
@@ -57,7 +57,7 @@ class _Run:
         settings = preset.settings
         assert isinstance(settings, RewardRow)
         started = prepare(spec, preset, settings, context.params)
-        finite_parameters(started.backbone.named_parameters(), spec.model.source)
+        check_targets(spec.lora, started.backbone)
         self.tokenizer = started.tokenizer
         bare = Loaded(started.backbone, started.tokenizer, started.template)
         self.max_length = common.usable_length(context, bare)
@@ -82,20 +82,14 @@ class _Run:
                 threshold=context.number("debias_threshold"),
             )
         start = loop.starting_point(context)
-        told = start.as_dict(*told_of_conditions(reading.counts))
-        if preset.caution:
-            told["warnings"] = [preset.caution, *told["warnings"]]
-        context.events.emit(
-            "started",
+        context.started(
             step=start.checkpoint.step if start.checkpoint else 0,
-            task=spec.task,
-            preset=spec.preset,
             rows={**reading.counts, "trained_on": len(kept.indices)},
             shortened={"rows": encoder.shortened, "max_length": self.max_length},
             subset=kept.summary(),
             template=started.template,
             environment=environment(model),
-            **told,
+            **start.as_dict(*warnings_of(reading.counts)),
         )
         trainer, adapted = self._trainer(model, chosen, {})
         callback = loop.RunCallback(context, deadline=common.deadline(context))

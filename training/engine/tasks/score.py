@@ -44,8 +44,11 @@ def run(context: RunContext) -> TaskResult:
     table = read_table(spec.data.rows, ROW_COLUMNS, "data.rows")
     rows = table.to_pylist()
     untrained = spec.preset != "score"
-    load = load_policy if untrained else load_reward
-    loaded = placed(load(spec.model, seed=spec.seed))
+    if untrained:
+        loaded = load_policy(spec.model, seed=spec.seed)
+    else:
+        loaded = load_reward(spec.model, seed=spec.seed, is_trained=True)
+    loaded = placed(loaded)
     for name in held_out.needed(loaded):
         for row in rows:
             if not row.get(name):
@@ -53,15 +56,9 @@ def run(context: RunContext) -> TaskResult:
                 raise held_out.lacking(name, row_id, row.get(name), "data.rows")
     asked = context.params["max_length"]
     length = trained_length(loaded) if asked is None else int(asked)
-    context.events.emit(
-        "started",
-        step=0,
-        task=spec.task,
-        preset=spec.preset,
+    context.started(
         rows={"rows": len(rows)},
         environment=environment(loaded.model),
-        resumed_from=None,
-        warnings=[],
     )
     asked_features = bool(context.params.get("features"))
     passes = FREE_PASSES[spec.preset](context) if untrained else 1 + asked_features
@@ -126,11 +123,7 @@ def free_scores(
     max_length: int,
     tick: Tick,
 ) -> tuple[list[float], int]:
-    """Return scores by the log-probabilities of the run's models.
-
-    Raises:
-        FixableError: if the method compares two models and there is one.
-    """
+    """Return scores by the log-probabilities of the run's models."""
     how: dict[str, Any] = {
         "max_length": max_length,
         "batch_size": context.integer("batch_size"),
@@ -149,14 +142,7 @@ def free_scores(
     found = free.log_likelihoods(loaded, prompts, completions, **how)
     if context.spec.preset == "likelihood":
         return found
-    if context.spec.reference is None:
-        raise FixableError(
-            "There is no second model to compare with.",
-            expected="reference.source: the weaker model, or the one tuned from",
-            found="none",
-            fix="Give it, or choose the preset likelihood.",
-            field="reference",
-        )
+    assert context.spec.reference is not None  # the specification was checked
     other = placed(load_policy(context.spec.reference, seed=context.spec.seed))
     weak = free.log_likelihoods(other, prompts, completions, **how)
     return free.density_ratio(found, weak, float(context.params.get("beta") or 1.0))

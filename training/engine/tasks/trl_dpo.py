@@ -19,13 +19,15 @@ from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
 
 from training.engine import compat, loop, processes
+from training.engine.checked import refuse_empty
 from training.engine.context import RunContext, TaskResult
-from training.engine.data import read_pairs, told_of_conditions
+from training.engine.data import read_pairs, warnings_of
 from training.engine.environment import environment
 from training.engine.errors import FixableError
-from training.engine.lora import lora_config, merged
+from training.engine.lora import check_targets, lora_config, merged
 from training.engine.models import Loaded, load_policy, save_model
 from training.engine.order import OrderedTrainer
+from training.engine.preferences.frozen import check_frozen
 from training.engine.tasks import common
 from training.engine.tokens import PairTokens, pair_tokens
 
@@ -63,7 +65,11 @@ def run(context: RunContext) -> TaskResult:
         pool=context.flag("pool_labels"),
         decided_only=True,
     )
+    for pair in pairs.pairs:
+        refuse_empty(pair.row_id, [pair.chosen, pair.rejected])
     loaded = load_policy(spec.model, seed=spec.seed)
+    check_frozen(["reference"], context, loaded)
+    check_targets(spec.lora, loaded.model)
     max_length = common.usable_length(context, loaded)
     rows, shortened = pair_tokens(loaded.tokenizer, pairs.pairs, max_length)
     context.control.check()
@@ -77,19 +83,14 @@ def run(context: RunContext) -> TaskResult:
     kept = common.choose_rows(context, [row.length for row in rows], timed)
     start = loop.starting_point(context)
     counts = pairs.counts()
-    context.events.emit(
-        "started",
+    context.started(
         step=start.checkpoint.step if start.checkpoint else 0,
-        task=spec.task,
-        preset=spec.preset,
         rows={**counts, "trained_on": len(kept.indices)},
         shortened={"rows": shortened, "max_length": max_length},
         subset=kept.summary(),
         template=loaded.template,
         environment=environment(loaded.model),
-        **start.as_dict(
-            *_shared(context, len(kept.indices)), *told_of_conditions(counts)
-        ),
+        **start.as_dict(*_shared(context, len(kept.indices)), *warnings_of(counts)),
     )
     trainer = _trainer(
         context, loaded, loaded.model, [rows[i] for i in kept.indices], {}

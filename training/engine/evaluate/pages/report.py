@@ -28,7 +28,19 @@ def report_page(report: Report, *, title: str) -> str:
         intro, parts = "A policy, beside its reference.", policy.sections(report)
     else:
         intro, parts = "A reward model on held-out comparisons.", _reward(report)
-    return html.page(f"Evaluation of {title}", intro, [*parts, _samples(report)])
+    parts = [_method(report.get("method") or {}), *parts, _samples(report)]
+    return html.page(f"Evaluation of {title}", intro, parts)
+
+
+def _method(found: Mapping[str, str]) -> str:
+    """Return which method made the model, and what a reader must know of it."""
+    if not found:
+        return ""
+    return html.section(
+        "How it was made",
+        html.words(f"{found['title']} ({found['preset']}).", ""),
+        html.words(found["caution"], "strong") if found["caution"] else "",
+    )
 
 
 def _reward(report: Report) -> list[str]:
