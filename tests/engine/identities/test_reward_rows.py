@@ -15,7 +15,7 @@ from tests.engine.support import say, write_rows
 from training.engine import registry, tiny
 from training.engine.registry.rewards_algebra import RewardRow
 from training.engine.rewards.contract import Item
-from training.engine.rewards.examples import Collator, Encoder
+from training.engine.rewards.examples import Collator, Encoder, Example
 from training.engine.rewards.objective import reward_loss
 from training.engine.rewards.pair_rows import Reading, lexicographic
 from training.engine.rewards.rows import Reader
@@ -172,6 +172,22 @@ def test_judge_is_asked_in_both_orders(tmp_path: Path) -> None:
     there, back = scorer.prob(one, other), scorer.prob(other, one)
     assert [a + b for a, b in zip(there, back, strict=True)] == pytest.approx([1, 1])
     assert scorer.prob(one, one) == pytest.approx([0.5, 0.5])
+
+
+def test_verdicts_are_of_the_model_as_it_caps_its_own_logits() -> None:
+    """Some families cap what their head says; the log-odds are of what is left."""
+    loaded, _ = small("verdict", options={"answers": [37, 38]}, map="judge")
+    model: Any = loaded.model
+    model.backbone.config.final_logit_softcapping = 0.05
+    batch = Collator([], 0).batch(
+        [Example("a", (Encoder(loaded.tokenizer, 64).question(say("user", "why?")),))]
+    )
+    features = model.features(batch.ids, batch.mask, batch.prompts)
+    yes, no = model.backbone.get_output_embeddings()(features.last)[0, [37, 38]]
+    wanted = 0.05 * (torch.tanh(yes / 0.05) - torch.tanh(no / 0.05))
+    found = model.head(features).values[0, 0].detach()
+    assert float(found) == pytest.approx(float(wanted.detach()), abs=1e-6)
+    assert float(found) != pytest.approx(float((yes - no).detach()), abs=1e-4)
 
 
 def test_entailment_asks_one_answer(tmp_path: Path) -> None:
