@@ -74,6 +74,8 @@ def training_arguments(context: RunContext) -> dict[str, Any]:
         "max_grad_norm": context.number("max_grad_norm"),
         "gradient_checkpointing": context.flag("gradient_checkpointing"),
         "bf16": bf16,
+        # The library takes bfloat16 for a GPU's, unless it is told that there is none.
+        "use_cpu": not torch.accelerator.is_available(),
         "fp16": False,
         "logging_strategy": "steps",
         "logging_steps": context.integer("log_steps"),

@@ -35,6 +35,7 @@ from training.engine.ppo.actor_critic import ActorCritic, Outputs, Reference
 from training.engine.ppo.experience import Sequences, sequences
 from training.engine.ppo.learner import NotFinite, UpdateSettings, update
 from training.engine.ppo.shaping import ScoreScale
+from training.engine.precision import arithmetic
 from training.engine.sampling import Prompt
 
 _MEASURED = 256
@@ -294,11 +295,7 @@ class OnlineLoop:
             return self.model(batch, **options)
 
     def _precision(self) -> contextlib.AbstractContextManager[Any]:
-        return torch.autocast(
-            self.accelerator.device.type,
-            dtype=torch.bfloat16,
-            enabled=self.context.spec.model.dtype == "bfloat16",
-        )
+        return arithmetic(self.context.spec, self.accelerator.device)
 
     # --- what is told ------------------------------------------------------------
 

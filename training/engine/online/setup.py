@@ -269,9 +269,7 @@ def _own_reference(context: RunContext, policy: Loaded) -> Loaded | None:
     else:
         found = Loaded(copy.deepcopy(policy.model), policy.tokenizer, policy.template)
     without_dropout(found.model)
-    module: torch.nn.Module = found.model
-    if spec.model.dtype == "bfloat16":
-        module.to(dtype=torch.bfloat16)
+    # Its weights are kept as the policy's are, or they would differ from the start.
     return found
 
 

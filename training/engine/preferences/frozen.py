@@ -18,6 +18,7 @@ from training.engine.layout import Branch
 from training.engine.logprobs_cache import LogprobCache, frozen_logprobs, model_hash
 from training.engine.models import Loaded, load_policy, policy_tokenizer
 from training.engine.objectives.score import coefficients
+from training.engine.precision import arithmetic
 from training.engine.preferences.examples import Example
 from training.engine.registry.algebra import Objective
 from training.engine.spec import ModelPart
@@ -164,18 +165,22 @@ def _run(
     model = policy.model if part is None else load_frozen(name, context, policy)
     branches = [branch for group in groups for branch in group]
     numbers = [i for i, group in enumerate(groups) for _ in group]
-    cache = LogprobCache(model_hash(model)) if processes.is_main() else None
+    # What it says in other arithmetic is not the same.
+    lower = context.spec.model.dtype == "bfloat16"
+    key = model_hash(model) + ("-bfloat16" if lower else "")
+    cache = LogprobCache(key) if processes.is_main() else None
     training = model.training
     try:
-        found = frozen_logprobs(
-            model,
-            branches,
-            numbers,
-            pad_token_id=int(policy.tokenizer.pad_token_id or 0),
-            batch_size=2 * context.integer("batch_size"),
-            cache=cache,
-            tick=_ticker(context, name, len(set(branches))),
-        )
+        with arithmetic(context.spec, model.device):
+            found = frozen_logprobs(
+                model,
+                branches,
+                numbers,
+                pad_token_id=int(policy.tokenizer.pad_token_id or 0),
+                batch_size=2 * context.integer("batch_size"),
+                cache=cache,
+                tick=_ticker(context, name, len(set(branches))),
+            )
     finally:
         if cache is not None:
             cache.close()

@@ -11,6 +11,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from training.engine.errors import FixableError
 from training.engine.models import load_backbone, load_policy, load_reward
+from training.engine.precision import learning_part
 from training.engine.registry import ParamValue, Preset
 from training.engine.registry.fits import makers
 from training.engine.registry.rewards_algebra import Aggregation, RewardRow
@@ -189,7 +190,7 @@ def prepare(
     earlier = None
     wanted = makers(preset, "model")
     if wanted:
-        loaded = load_reward(spec.model, seed=spec.seed)
+        loaded = load_reward(learning_part(spec), seed=spec.seed)
         if not isinstance(loaded.model, RewardModel):
             raise _wrong_stage(preset, wanted[0], "a model without such a head")
         earlier = loaded.model
@@ -198,7 +199,7 @@ def prepare(
         backbone = earlier.backbone
     else:
         load = load_policy if settings.head == "verdict" else load_backbone
-        loaded = load(spec.model, seed=spec.seed)
+        loaded = load(learning_part(spec), seed=spec.seed)
         backbone = loaded.model
         if settings.head == "value" and loaded.is_encoder:
             raise FixableError(

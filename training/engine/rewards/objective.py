@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from training.engine.rewards.heads import (
     Features,
     LatentHead,
     LinearHead,
+    Output,
     skew_score,
 )
 from training.engine.rewards.model import RewardModel
@@ -298,7 +300,18 @@ def terms_of(model: RewardModel, batch: RewardBatch) -> Terms:
         numbers=_numbers(batch),
         layout=batch.layout,
     )
-    return Terms(model, batch, features, model.head(features))
+    return Terms(model, batch, features, in_float32(model.head(features)))
+
+
+def in_float32(output: Output) -> Output:
+    """Return the same numbers in float32 at least, as losses are computed."""
+    told = {
+        field.name: value.float()
+        for field in fields(output)
+        if isinstance(value := getattr(output, field.name), Tensor)
+        and value.dtype in (torch.bfloat16, torch.float16)
+    }
+    return replace(output, **told)
 
 
 def _numbers(batch: RewardBatch) -> Tensor | None:

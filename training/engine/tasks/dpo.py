@@ -28,6 +28,7 @@ from training.engine.logprobs import scoring_forward, token_logprobs
 from training.engine.lora import check_targets, lora_config, merged
 from training.engine.models import Loaded, load_policy, save_model
 from training.engine.online import mapping
+from training.engine.precision import arithmetic, learning_part
 from training.engine.preferences.batches import Collator
 from training.engine.preferences.degrees import (
     DegreeHead,
@@ -54,6 +55,7 @@ from training.engine.preferences.trainer import (
 from training.engine.registry import get
 from training.engine.registry.algebra import MASKED, Objective
 from training.engine.registry.preferences import LOSS_TYPES
+from training.engine.spec import Spec
 from training.engine.tasks import common, trl_dpo
 
 
@@ -83,7 +85,7 @@ class _Run:
         preset = get(spec.preset)
         self.settings = settings_of(context)
         self.names = needed(self.settings, context)
-        self.loaded = load_policy(spec.model, seed=spec.seed)
+        self.loaded = load_policy(learning_part(spec), seed=spec.seed)
         check_frozen(self.names, context, self.loaded)
         check_targets(spec.lora, self.loaded.model)
         max_length = common.usable_length(context, self.loaded)
@@ -174,7 +176,10 @@ class _Run:
 
     def _live(self, policy: PreTrainedModel) -> dict[str, LiveModel]:
         """Return the frozen models as functions that run at every step."""
-        return {name: _runner(self._frozen_model(name, policy)) for name in self.names}
+        spec = self.context.spec
+        return {
+            name: _runner(self._frozen_model(name, policy), spec) for name in self.names
+        }
 
     def _trainer(
         self,
@@ -250,9 +255,10 @@ class _Run:
         return head.to(model.device)
 
 
-def _runner(model: PreTrainedModel) -> LiveModel:
+def _runner(model: PreTrainedModel, spec: Spec) -> LiveModel:
     def score(layout: Any) -> torch.Tensor:
         model.to(layout.ids.device)
-        return token_logprobs(model, layout).float()
+        with arithmetic(spec, layout.ids.device):
+            return token_logprobs(model, layout).float()
 
     return score

@@ -23,6 +23,7 @@ from training.engine.environment import environment
 from training.engine.layout import can_share
 from training.engine.lora import check_targets, lora_config, merged
 from training.engine.models import Loaded, load_reward, save_model
+from training.engine.precision import learning_part
 from training.engine.reward_trainer import PreferenceRewardTrainer, UniqueSequences
 from training.engine.scoring import has_score_head, scores_forward
 from training.engine.tasks import common, reward_heads
@@ -43,7 +44,7 @@ def run(context: RunContext) -> TaskResult:
     )
     for pair in pairs.pairs:
         refuse_empty(pair.row_id, [pair.chosen, pair.rejected])
-    loaded = load_reward(spec.model, seed=spec.seed)
+    loaded = load_reward(learning_part(spec), seed=spec.seed)
     check_targets(spec.lora, loaded.model)
     max_length = common.usable_length(context, loaded)
     rows, shortened = pair_tokens(loaded.tokenizer, pairs.pairs, max_length)

@@ -27,6 +27,7 @@ from training.engine.errors import FixableError
 from training.engine.lora import check_targets, lora_config, merged
 from training.engine.models import Loaded, load_policy, save_model
 from training.engine.order import OrderedTrainer
+from training.engine.precision import learning_part
 from training.engine.preferences.frozen import check_frozen
 from training.engine.tasks import common
 from training.engine.tokens import PairTokens, pair_tokens
@@ -67,7 +68,7 @@ def run(context: RunContext) -> TaskResult:
     )
     for pair in pairs.pairs:
         refuse_empty(pair.row_id, [pair.chosen, pair.rejected])
-    loaded = load_policy(spec.model, seed=spec.seed)
+    loaded = load_policy(learning_part(spec), seed=spec.seed)
     check_frozen(["reference"], context, loaded)
     check_targets(spec.lora, loaded.model)
     max_length = common.usable_length(context, loaded)
