@@ -189,6 +189,7 @@ PANEL = {
     **pages("training_trainingrun", sees="panel:observe", adds="panel:train"),
     "training_trainingrun_compare": Rule("panel:observe"),
     "training_trainingrun_live": Rule("panel:observe"),
+    "training_trainingrun_file": Rule("panel:observe"),
     "training_trainingrun_cancel": post("panel:train"),
     "training_trainingrun_retry": post("panel:train"),
     **pages("training_modelversion", sees="panel:observe"),

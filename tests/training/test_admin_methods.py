@@ -18,6 +18,7 @@ from tests.training.test_admin_launching import ADD, filled
 from training.admin.fields import check, typed
 from training.engine.registry import PRESETS, get
 from training.models import Evaluation, ModelVersion, Snapshot, TrainingRun
+from training.services import artifacts as artifacts_of
 from training.services.freezing import create_snapshot, freeze
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +144,25 @@ def test_a_doubtful_method_says_so_wherever_it_is_met(
     for path, words in told.items():
         page = client.get(path).content.decode()
         assert all(word in page for word in words), path
+
+
+def test_scores_are_handed_out_by_the_run_that_made_them(
+    client: Client, snapshot: Snapshot
+) -> None:
+    tiny_policy()
+    client.post(ADD, filled(client, "likelihood"))
+    run = TrainingRun.objects.get()
+    folder = artifacts_of.attempt_dir(run.pk, 1)
+    folder.mkdir(parents=True)
+    (folder / "status.json").write_text('{"state": "succeeded"}')
+    (folder / "scores.parquet").write_bytes(b"PAR1")
+    (folder / "spec.json").write_text("{}")
+    at = f"/admin/training/trainingrun/{run.pk}"
+    address = f"{at}/files/scores.parquet/"
+    assert address in client.get(f"{at}/change/").content.decode()
+    given = client.get(address)
+    assert b"".join(given) == b"PAR1"
+    assert 'filename="scores.parquet"' in given.headers["Content-Disposition"]
+    # Nothing else of the run's directory is handed out.
+    for other in ("spec.json", "completions.parquet", "..%2Fspec.json"):
+        assert client.get(f"{at}/files/{other}/").status_code in (302, 404)

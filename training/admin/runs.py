@@ -7,11 +7,13 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import (
+    FileResponse,
     HttpRequest,
     HttpResponse,
     HttpResponseRedirect,
     JsonResponse,
 )
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
@@ -31,6 +33,7 @@ from training.engine.registry.page import needs
 from training.models import ModelVersion, Round, TrainingRun
 from training.services import runs
 from training.services.frozen_facts import warnings_of
+from training.services.results import TABLES, tables_of
 from training.show import known, named
 
 
@@ -114,6 +117,11 @@ class RunPage(Starts):
                 wrap(require_POST(self.retry_view)),
                 name=f"{name}_retry",
             ),
+            path(
+                "<uuid:object_id>/files/<str:file>/",
+                wrap(require_safe(self.file_view)),
+                name=f"{name}_file",
+            ),
             *super().get_urls(),
         ]
 
@@ -176,6 +184,7 @@ class RunPage(Starts):
             created_models=made,
             evaluations=run.evaluations.select_related("model"),
             rounds=Round.objects.filter(runs=run),
+            tables=[(name, TABLES[name]) for name in tables_of(run)],
             may_train=may(request, "train", run.project),
             may_cancel=run.state in ("draft", *TrainingRun.OPEN_STATES)
             and not run.cancel_requested,
@@ -202,6 +211,21 @@ class RunPage(Starts):
         run = self.object_or_404(request, str(object_id))
         after = whole_number(request.GET.get("after"))
         return JsonResponse(picture(run, after=after or 0))
+
+    def file_view(
+        self, request: HttpRequest, object_id: str, file: str
+    ) -> HttpResponseBase:
+        """Hand out a table that the run left."""
+        run = self.object_or_404(request, str(object_id))
+        path = tables_of(run).get(file)
+        if path is None:
+            messages.warning(
+                request,
+                f"Expected a table that this run left on this machine; found no "
+                f"{file[:60]}. Retry the run, or bring the artifacts' volume back.",
+            )
+            return HttpResponseRedirect(address(run))
+        return FileResponse(path.open("rb"), as_attachment=True, filename=file)
 
     def cancel_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._steer(request, str(object_id), "cancel")

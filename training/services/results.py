@@ -8,9 +8,16 @@ from django.db import transaction
 
 from annotation.errors import InvalidInput
 from training.models import TrainingRun
-from training.services import artifacts, generating, promoting, runs
+from training.services import artifacts, generating, promoting, runs, scoring
 
 PAGE = "report.html"
+
+TABLES = {
+    scoring.FINAL: "A score for each completion.",
+    scoring.FEATURES: "What the model makes of each completion, as a vector.",
+    generating.FINAL: "The completions, with their prompts' ids.",
+}
+"""What a run that learns nothing leaves for people, as Parquet."""
 
 
 def report_file(run: TrainingRun) -> Path:
@@ -28,6 +35,16 @@ def has_page(run: TrainingRun) -> bool:
         return report_file(run).is_file()
     except InvalidInput:
         return False
+
+
+def tables_of(run: TrainingRun) -> dict[str, Path]:
+    """Return the tables that a run left on this machine, by name; none is usual."""
+    try:
+        directory = artifacts.output_dir(run.pk)
+    except InvalidInput:
+        return {}
+    found = {name: directory / name for name in TABLES}
+    return {name: path for name, path in found.items() if path.is_file()}
 
 
 def take_results(
