@@ -211,7 +211,8 @@ def test_running_equal_tokens_once_changes_no_loss_and_no_gradient(
         "rejected_ids": [texts[b] for _, b in pairs],
         "margin": [0.5 * i for i in range(len(pairs))],
     }
-    ours_rows = {**rows, "prompt_tokens": [6] * len(pairs)}
+    names = [f"row {i}" for i in range(len(pairs))]
+    ours_rows = {**rows, "prompt_tokens": [6] * len(pairs), "row_id": names}
     if soft:
         ours_rows["soft_label"] = [1.0] * len(pairs)
 

@@ -89,7 +89,8 @@ def test_meta_steps_take_the_gradient_where_samples_stand_apart(
     }
 
     def weights(preset: str, **params: Any) -> dict[str, Tensor]:
-        models = {"policy": {"source": "tiny:causal"}} if params else {}
+        meta = preset == "reward-meta"
+        models = {"policy": {"source": "tiny:causal"}} if meta else {}
         shared = {"batch_size": 2, "learning_rate": 1e-2}
         spec = workspace.spec(
             "reward", preset=preset, data=data, models=models,
