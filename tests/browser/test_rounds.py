@@ -41,6 +41,7 @@ class EngineHere:
         out: Path,
         environment: Mapping[str, str],
         directory: Path,
+        signalled: bool,
     ) -> None:
         from training.engine.cli import run_spec
 
@@ -68,7 +69,7 @@ def workers_here(
     settings.ARTIFACTS = tmp_path / "artifacts"
     settings.ARTIFACTS.mkdir()
     monkeypatch.setattr(supervisor, "EngineProcess", EngineHere)
-    monkeypatch.setattr(Control, "listen", lambda control: None)
+    monkeypatch.setattr(Control, "listen", lambda control, late=None: None)
 
 
 def work(world: World) -> bool:
