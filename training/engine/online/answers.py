@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from training.engine.errors import FixableError
 from training.engine.logprobs import unwrapped
 from training.engine.models import Loaded
-from training.engine.online.rollout import Rollout, Sampler
+from training.engine.online.rollout import Around, Rollout
 from training.engine.sampling import Prompt, stop_ids
 from training.engine.scorers import completion_logprobs
 
@@ -24,7 +24,7 @@ BETWEEN = "\n"
 
 
 @dataclass(frozen=True)
-class Answers:
+class Answers(Around):
     """A sampler that puts its prompt's known answer behind every completion.
 
     A completion earns log pi(answer | prompt, completion), under the policy as it is.
@@ -32,14 +32,9 @@ class Answers:
     Source: Likelihood-Based Reward Designs for General LLM Reasoning.
     """
 
-    inner: Sampler
     loaded: Loaded
     policy: nn.Module
     batch_size: int
-
-    def sync(self, policy: nn.Module, step: int) -> None:
-        """Take over the policy's weights after an update."""
-        self.inner.sync(policy, step)
 
     def sample(
         self,

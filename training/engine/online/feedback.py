@@ -19,7 +19,7 @@ from training.engine.data import Messages
 from training.engine.models import load_policy
 from training.engine.online.agents import Agent, Writer
 from training.engine.online.rewards import Earned, RewardSource
-from training.engine.online.rollout import Drawing, Rollout, Sampler
+from training.engine.online.rollout import Around, Drawing, Rollout, Sampler
 from training.engine.online.turns import words_of
 from training.engine.online.users import USER, Users
 from training.engine.registry.online_rows import OnlineRow
@@ -60,8 +60,8 @@ def _said(answer: str) -> dict[str, str]:
     return {"role": "assistant", "content": answer}
 
 
-@dataclass
-class FeedbackSampler:
+@dataclass(frozen=True)
+class FeedbackSampler(Around):
     """Draws feedback from the policy on what a frozen agent answers.
 
     An answer is written when its prompt is first met. Feedback that is content leads
@@ -70,13 +70,8 @@ class FeedbackSampler:
     Source: The Alignment Waltz (WaltzRL), its abstract; unverified.
     """
 
-    inner: Sampler
     agent: Agent
     _answers: dict[str, str] = field(default_factory=dict)
-
-    def sync(self, policy: nn.Module, step: int) -> None:
-        """Take over the policy's weights after an update."""
-        self.inner.sync(policy, step)
 
     def sample(
         self,
@@ -89,7 +84,7 @@ class FeedbackSampler:
         """Return feedback with the answers that it leads to."""
         new = {p.prompt_id: p for p in prompts if p.prompt_id not in self._answers}
         written = self.agent.write([p.messages for p in new.values()])
-        self._answers |= dict(zip(new, written, strict=True))
+        self._answers.update(zip(new, written, strict=True))
         asked = []
         for prompt in prompts:
             answer = self._answers[prompt.prompt_id]
@@ -117,7 +112,7 @@ class FeedbackSampler:
 
 
 @dataclass(frozen=True)
-class ConversationSampler:
+class ConversationSampler(Around):
     """Draws answers from the policy, and again where a frozen agent has feedback.
 
     Both answers of an exchange are completions of their own, and both lead to the last.
@@ -125,12 +120,7 @@ class ConversationSampler:
     Source: The Alignment Waltz (WaltzRL), its abstract; unverified.
     """
 
-    inner: Sampler
     agent: Agent
-
-    def sync(self, policy: nn.Module, step: int) -> None:
-        """Take over the policy's weights after an update."""
-        self.inner.sync(policy, step)
 
     def sample(
         self,

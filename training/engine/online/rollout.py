@@ -95,6 +95,17 @@ class Sampler(Protocol):
         """Take over the policy's weights after an update."""
 
 
+@dataclass(frozen=True)
+class Around:
+    """What a sampler around another one shares: the inner one has the policy."""
+
+    inner: Sampler
+
+    def sync(self, policy: nn.Module, step: int) -> None:
+        """Take over the policy's weights after an update."""
+        self.inner.sync(policy, step)
+
+
 def prepared(
     loaded: Loaded, prompts: Sequence[Prompt], drawing: Drawing
 ) -> list[list[int]]:

@@ -6,9 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from torch import nn
-
-from training.engine.online.rollout import Rollout, Sampler
+from training.engine.online.rollout import Around, Rollout
 from training.engine.sampling import Prompt
 
 AGAIN = "That is not right. Think once more and try again."
@@ -45,7 +43,7 @@ def episode_reward(tries: Sequence[str], answer: str) -> float:
 
 
 @dataclass(frozen=True)
-class Retries:
+class Retries(Around):
     """A sampler that asks again until a completion is right or the turns are over.
 
     Every try is a completion of its own, whose prompt holds the tries before it; each
@@ -56,12 +54,7 @@ class Retries:
         turns: the most tries of a question.
     """
 
-    inner: Sampler
     turns: int
-
-    def sync(self, policy: nn.Module, step: int) -> None:
-        """Take over the policy's weights after an update."""
-        self.inner.sync(policy, step)
 
     def sample(
         self,

@@ -12,11 +12,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from torch import nn
-
 from training.engine.data import Messages
 from training.engine.online.agents import Agent
-from training.engine.online.rollout import Rollout, Sampler
+from training.engine.online.rollout import Around, Rollout
 from training.engine.online.turns import words_of
 from training.engine.sampling import Prompt
 
@@ -90,7 +88,7 @@ def profile_f1(said: Profile, known: Profile) -> float:
 
 
 @dataclass(frozen=True)
-class Users:
+class Users(Around):
     """A sampler of conversations with people that a frozen agent plays.
 
     Every reply is a completion of its own, whose prompt holds the turns before it; it
@@ -100,13 +98,8 @@ class Users:
         turns: replies of a conversation.
     """
 
-    inner: Sampler
     agent: Agent
     turns: int
-
-    def sync(self, policy: nn.Module, step: int) -> None:
-        """Take over the policy's weights after an update."""
-        self.inner.sync(policy, step)
 
     def sample(
         self,
