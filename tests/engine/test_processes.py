@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 from tests.engine.preference_rows import unary_row
 from tests.engine.support import ROOT, Finished, pair_row, write_rows
-from tests.engine.two_processes import both, values
+from tests.engine.two_processes import both
 from training.engine import checkpoints, control
 from training.engine.cli import run_spec
 from training.engine.errors import StopState
@@ -140,7 +140,7 @@ def test_two_processes_learn_as_one_of_twice_the_batch(
     def work(rank: int) -> list[int]:
         return run_cases(tmp_path, data, rank, 2)
 
-    codes = values(both(work, tmp_path / "two"))
+    codes = both(work, tmp_path / "two")
     assert codes == [[0] * len(CASES)] * 2
     assert run_cases(tmp_path, data, 0, 1) == codes[0]
     for name in CASES:
@@ -252,7 +252,7 @@ def test_orders_and_faults_end_both_and_what_is_kept_goes_on_the_same(
         codes["bad"] = run_spec(tmp_path / f"dpo-{rank}.json", tmp_path / "bad")
         return codes
 
-    found = values(both(work, tmp_path / "two"))
+    found = both(work, tmp_path / "two")
     for codes in found:
         assert {n: c for n, c in codes.items() if " " in n} == {
             f"{name} {part}": 0

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,10 @@ def both(work: Work, folder: Path, *, seconds: int = SECONDS) -> list[Any]:
         child.kill()
         child.join()
     assert not stuck, "the processes wait for each other"
-    return [json.loads((folder / f"found-{rank}.json").read_text()) for rank in (0, 1)]
+    found = [json.loads((folder / f"found-{rank}.json").read_text()) for rank in (0, 1)]
+    for one in found:
+        assert "error" not in one, one["error"]
+    return [one["value"] for one in found]
 
 
 def _child(work: Work, rank: int, port: int, folder: Path) -> None:
@@ -73,10 +76,3 @@ def _child(work: Work, rank: int, port: int, folder: Path) -> None:
             found = {"error": traceback.format_exc()}
     (folder / f"found-{rank}.json").write_text(json.dumps(found))
     os._exit(0)
-
-
-def values(found: Sequence[dict[str, Any]]) -> list[Any]:
-    """Return what both processes found, neither of which failed."""
-    for one in found:
-        assert "error" not in one, one["error"]
-    return [one["value"] for one in found]
