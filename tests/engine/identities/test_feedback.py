@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.engine.identities.test_parts import Scripted
+from tests.engine.identities.samplers import Saying, scripted
 from tests.engine.support import Finished, Workspace, say
 from tests.engine.test_online_runs import train
 from training.engine.data import Messages
@@ -62,8 +62,8 @@ def obliging(chat: Messages) -> str:
     return "a kind answer" if "kind" in last else "a plain answer"
 
 
-def drawn(lines: list[str], agent: Agent) -> tuple[list[Rollout], Scripted]:
-    inner = Scripted(lines)
+def drawn(lines: list[str], agent: Agent) -> tuple[list[Rollout], Saying]:
+    inner = scripted(lines)
     sampler = FeedbackSampler(inner, agent)
     found = sampler.sample(prompts(1) * len(lines), 1, seed=0, tick=nothing)
     return found, inner
@@ -112,7 +112,7 @@ def test_feedback_that_changes_nothing_earns_nothing() -> None:
 
 def test_answers_are_written_once_for_each_prompt() -> None:
     agent = Agent(obliging)
-    sampler = FeedbackSampler(Scripted([FINE] * 6), agent)
+    sampler = FeedbackSampler(scripted([FINE] * 6), agent)
     for _ in range(2):
         sampler.sample(prompts(3), 1, seed=0, tick=nothing)
     assert len(agent.asked) == 3
@@ -123,7 +123,7 @@ def critical(chat: Messages) -> str:
 
 
 def test_answers_of_an_exchange_earn_what_it_ends_in() -> None:
-    inner = Scripted(["plain", "kind", "plain", "kind at last", "still plain"])
+    inner = scripted(["plain", "kind", "plain", "kind at last", "still plain"])
     agent = Agent(critical)
     sampler = ConversationSampler(inner, agent)
     found = sampler.sample(prompts(3), 1, seed=0, tick=nothing)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
+from tests.engine.identities.samplers import scripted
 from tests.engine.reward_rows import small
 from tests.engine.support import pair_row
 from training.engine.data import Pair
@@ -138,38 +138,12 @@ def test_tries_earn_less_and_repetition_costs() -> None:
         assert is_right(text, answer) is right, text
 
 
-@dataclass
-class Scripted:
-    """Answers in an order that is written down; keeps what it was asked."""
-
-    lines: list[str]
-    asked: list[Prompt] = field(default_factory=list)
-
-    def sync(self, policy: torch.nn.Module, step: int) -> None:
-        """Nothing to do."""
-
-    def sample(
-        self,
-        prompts: Sequence[Prompt],
-        samples: int,
-        *,
-        seed: int,
-        tick: Callable[[int], None],
-    ) -> list[Rollout]:
-        """Return the next lines."""
-        self.asked += prompts
-        return [
-            Rollout(prompt, at, [1], [2], True, self.lines.pop(0))
-            for at, prompt in enumerate(prompts)
-        ]
-
-
 def test_question_is_asked_again_until_it_is_right() -> None:
     asked = [
         Prompt(name, [{"role": "user", "content": f"{name}?"}], answer)
         for name, answer in (("two", "2"), ("six", "6"))
     ]
-    inner = Scripted(["1", "6", "3", "2"])
+    inner = scripted(["1", "6", "3", "2"])
     found = Retries(inner, 3).sample(asked, 1, seed=0, tick=lambda done: None)
     assert [r.text for r in found] == ["1", "3", "2", "6"]
     assert [r.group for r in found] == [0, 0, 0, 1]
@@ -178,7 +152,7 @@ def test_question_is_asked_again_until_it_is_right() -> None:
     assert [m["content"] for m in last] == ["two?", "1", AGAIN, "3", AGAIN]
     assert [m["role"] for m in last[1:3]] == ["assistant", "user"]
     # Two tries at most, both wrong and alike.
-    stopped = Retries(Scripted(["1", "1"]), 2).sample(
+    stopped = Retries(scripted(["1", "1"]), 2).sample(
         asked[:1], 1, seed=0, tick=lambda done: None
     )
     assert Earned().score(stopped) == [-0.25, -0.25]

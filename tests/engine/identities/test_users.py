@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import pytest
-import torch
 
+from tests.engine.identities.samplers import Saying
 from tests.engine.identities.test_feedback import AGENT, TOKENIZER, Agent, nothing
 from tests.engine.support import Workspace, pair_row, say, write_rows
 from tests.engine.test_online_runs import train
 from training.engine.data import Messages
 from training.engine.online.feedback import OutcomeReward
 from training.engine.online.rewards import Contains, Earned
-from training.engine.online.rollout import Rollout
 from training.engine.online.users import (
     KEEP,
     PLAY,
@@ -54,32 +52,6 @@ def test_later_word_on_a_slot_replaces_the_earlier() -> None:
     assert answer_in("Profile: city=Oslo\nTry the beans.") == "Try the beans."
 
 
-@dataclass
-class Listener:
-    """A policy that writes into its profile what it was told so far."""
-
-    hears: Callable[[Messages], str]
-    asked: list[Prompt] = field(default_factory=list)
-
-    def sync(self, policy: torch.nn.Module, step: int) -> None:
-        """Nothing to do."""
-
-    def sample(
-        self,
-        prompts: Sequence[Prompt],
-        samples: int,
-        *,
-        seed: int,
-        tick: Callable[[int], None],
-    ) -> list[Rollout]:
-        """Return a reply to each prompt."""
-        self.asked += prompts
-        return [
-            Rollout(prompt, at, [1], [2], True, self.hears(prompt.messages))
-            for at, prompt in enumerate(prompts)
-        ]
-
-
 def listening(talk: Messages) -> str:
     said = [m["content"] for m in talk if m["role"] == "user"]
     slots = [SLOTS[text] for text in said if text in SLOTS]
@@ -94,7 +66,7 @@ def telling(seen: Messages) -> str:
 def test_profile_of_a_policy_that_listens_grows_with_the_turns() -> None:
     """The published check, on planted people: F1 rises with the turns."""
     agent = Agent(telling)
-    policy = Listener(listening)
+    policy = Saying(listening)
     asked = [Prompt(f"p{i}", say("user", "hello"), KNOWN) for i in range(2)]
     found = Users(policy, agent, 4).sample(asked, 2, seed=0, tick=nothing)
     assert [r.group for r in found] == [0] * 8 + [1] * 8
@@ -111,7 +83,7 @@ def test_profile_of_a_policy_that_listens_grows_with_the_turns() -> None:
     assert [m["role"] for m in agent.asked[0][1:]] == ["user", "assistant", "user"]
     reward = OutcomeReward(Contains(["kind", "profile"]), TOKENIZER, gain=False)
     assert reward.score(found) == [0.5] * 16
-    deaf = Users(Listener(lambda talk: "Answer: hm"), agent, 2)
+    deaf = Users(Saying(lambda talk: "Answer: hm"), agent, 2)
     assert Earned("profile").score(deaf.sample(asked[:1], 1, seed=0, tick=nothing)) == [
         0.0,
         0.0,
